@@ -1,0 +1,38 @@
+"""What README.md shows is true: its examples run, its links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+
+
+def test_examples_run() -> None:
+    examples = doctest.DocTestParser().get_doctest(
+        (ROOT / "README.md").read_text(), {}, "README.md", "README.md", 0
+    )
+    assert len(examples.examples) > 20
+    report: list[str] = []
+    result = doctest.DocTestRunner().run(examples, out=report.append)
+    assert result.failed == 0, "".join(report)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["demo", "test"])
+def test_commands_are_marked_for_ci(name: str) -> None:
+    marked = re.findall(
+        rf"^<!-- command: {name} -->\n```sh\n(.+)\n```$", (ROOT / "README.md").read_text(), re.M
+    )
+    assert len(marked) == 1
+    assert f".[{name}]" in marked[0]
