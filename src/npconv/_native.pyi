@@ -1,0 +1,75 @@
+"""The border to the C core: arrays in, status up.
+
+Callers pass checked values (:mod:`npconv.checks`, :mod:`npconv.geometry`). Nothing here
+allocates a result; ``out`` is written. ``options`` is (algorithm, isa, num_threads, precision).
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from npconv.geometry import ConvGeometry, PadGeometry, PoolGeometry
+
+_Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+_Options: TypeAlias = tuple[str, str, int, str]
+
+def conv_forward(
+    geometry: ConvGeometry,
+    x: _Array,
+    weight: _Array,
+    bias: _Array | None,
+    out: _Array,
+    options: _Options,
+) -> None: ...
+def conv_input_grad(
+    geometry: ConvGeometry, grad: _Array, weight: _Array, out: _Array, options: _Options
+) -> None: ...
+def conv_weight_grad(
+    geometry: ConvGeometry, grad: _Array, x: _Array, out: _Array, options: _Options
+) -> None: ...
+def conv_bias_grad(
+    geometry: ConvGeometry, grad: _Array, out: _Array, options: _Options
+) -> None: ...
+def max_pool_forward(
+    geometry: PoolGeometry,
+    x: _Array,
+    out: _Array,
+    indices: _Array | None,
+    index_kind: str,
+    options: _Options,
+) -> None: ...
+def max_pool_backward(
+    geometry: PoolGeometry,
+    grad: _Array,
+    indices: _Array,
+    out: _Array,
+    index_kind: str,
+    options: _Options,
+) -> None: ...
+def pad_forward(
+    geometry: PadGeometry,
+    mode: str,
+    x: _Array,
+    constant_values: _Array,
+    out: _Array,
+    options: _Options,
+) -> None: ...
+def pad_backward(
+    geometry: PadGeometry, mode: str, grad: _Array, out: _Array, options: _Options
+) -> None: ...
+def im2col(geometry: ConvGeometry, x: _Array, cols: _Array, options: _Options) -> None: ...
+def col2im(geometry: ConvGeometry, cols: _Array, out: _Array, options: _Options) -> None: ...
+def conv_candidates(
+    operation: str, geometry: ConvGeometry, dtype_name: str, options: _Options
+) -> list[tuple[str, bool, str]]: ...
+def conv_algorithms() -> tuple[str, ...]: ...
+def isas() -> tuple[tuple[str, bool, bool], ...]: ...
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...
+def max_threads() -> int: ...
+def cpu_info() -> dict[str, Any]: ...
+def build_info() -> dict[str, Any]: ...
+def last_plan() -> dict[str, Any] | None: ...
+def kernel_coverage() -> dict[str, bool]: ...
+def reset_kernel_coverage() -> None: ...
+def call_count() -> int: ...

@@ -1,0 +1,390 @@
+"""What callers may pass: integers, windows, dtypes, ranks, options and ``out=``.
+
+Everything here either returns a checked value or raises with a message that names the
+argument, says what it was and what was expected. Nothing here computes an output size
+(that is :mod:`npconv.geometry`) and nothing here writes to an array.
+"""
+
+from __future__ import annotations
+
+import operator
+import reprlib
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Pairs: TypeAlias = tuple[tuple[int, int], ...]
+
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+INT64_MAX = 2**63 - 1
+LARGEST_EXTENT = 2**62
+"""No padded axis may be longer: sums of two extents then still fit a C int64."""
+
+SPATIAL_AXES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
+BATCH_AXES = {
+    1: "(N, C, W) or (C, W)",
+    2: "(N, C, H, W) or (C, H, W)",
+    3: "(N, C, D, H, W) or (C, D, H, W)",
+}
+WEIGHT_AXES = {
+    1: "(K, C/groups, S)",
+    2: "(K, C/groups, R, S)",
+    3: "(K, C/groups, T, R, S)",
+}
+PAD_MODES = ("constant", "reflect", "edge", "symmetric", "wrap")
+ACTIVATIONS = ("relu", "relu6", "leaky_relu")
+PADDINGS_BY_NAME = ("same", "valid")
+# numpy.shares_memory is exact and may need exponential time: past this much work, unclear
+# cases count as an overlap.
+_OVERLAP_WORK = 100_000
+_CONSTANT, _NCHW = "constant", "NCHW"
+_PAD_KINDS = "biufc"
+_PAD_ITEMSIZES = (1, 2, 4, 8, 16)
+
+
+def show(value: object) -> str:
+    """Word ``value`` for an error message: short whatever it is, with its type if not plain."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        # str() of very long integers is refused by Python itself.
+        return str(value) if value.bit_length() <= 256 else f"a {value.bit_length()}-bit integer"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if isinstance(value, (tuple, list)) and len(value) <= 8:
+        inner = ", ".join(
+            show(item) if isinstance(item, (int, tuple, list)) else reprlib.repr(item)
+            for item in value
+        )
+        return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
+    text = reprlib.repr(value)
+    return text if isinstance(value, (tuple, list, str)) else f"{text} ({type(value).__name__})"
+
+
+# --- integers ------------------------------------------------------------------------------
+
+
+def integer(value: object, name: str, minimum: int) -> int:
+    """Return ``value`` as an int of at least ``minimum``; bools and floats are refused."""
+    if type(value) is not int:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name} must be an integer, got {show(value)}")
+        try:
+            value = operator.index(value)  # type: ignore[arg-type]
+        except TypeError:
+            raise TypeError(f"{name} must be an integer, got {show(value)}") from None
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {show(value)}")
+    return value
+
+
+def per_axis(value: object, name: str, ndim: int, minimum: int) -> tuple[int, ...]:
+    """Expand one integer for all spatial axes, or check a tuple, list or array of one each."""
+    if type(value) is int and value >= minimum:
+        return (value,) * ndim
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (tuple, list)):
+        if len(value) != ndim:
+            raise ValueError(
+                f"{name} must be one integer or {_one_each(ndim)}, got {len(value)} values: "
+                f"{show(value)}"
+            )
+        return tuple([integer(item, name, minimum) for item in value])
+    return (integer(value, name, minimum),) * ndim
+
+
+def padding(value: object, ndim: int) -> str | Pairs:
+    """Return ``padding`` as a (before, after) pair for each spatial axis, or as its name."""
+    if type(value) is int and value >= 0:
+        return ((value, value),) * ndim
+    if isinstance(value, str):
+        if value not in PADDINGS_BY_NAME:
+            raise ValueError(f"padding must be {_padding_forms(ndim)}, got {value!r}")
+        return value
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, (tuple, list)):
+        both = integer(value, "padding", 0)
+        return ((both, both),) * ndim
+    if len(value) != ndim:
+        raise ValueError(
+            f"padding must be {_padding_forms(ndim)}, got {len(value)} values: {show(value)}"
+        )
+    if any(isinstance(item, (tuple, list)) for item in value):
+        if not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in value):
+            raise ValueError(f"padding must be {_padding_forms(ndim)}, got {show(value)}")
+        return tuple([(integer(a, "padding", 0), integer(b, "padding", 0)) for a, b in value])
+    widths = [integer(item, "padding", 0) for item in value]
+    return tuple([(width, width) for width in widths])
+
+
+def shape(value: object, name: str, ranks: tuple[int, ...], axes: str) -> tuple[int, ...]:
+    """Check a shape given as an argument: a tuple, list or array of integers >= 0."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name} must be a tuple {axes}, got {show(value)}")
+    if len(value) not in ranks:
+        raise ValueError(f"{name} must be {axes}, got {len(value)} values: {show(value)}")
+    return tuple([integer(item, name, 0) for item in value])
+
+
+def pad_width(value: object, ndim: int) -> Pairs:
+    """Return ``pad_width``, in any form numpy.pad takes, as a (before, after) pair per axis."""
+    if type(value) is int and value >= 0:
+        return ((value, value),) * ndim
+    if isinstance(value, Mapping):
+        return _pad_width_by_axis(value, ndim)
+    # dtype=object keeps integers of any size and lets integer() see bools and floats.
+    try:
+        given = np.array(value, dtype=object)
+        pairs = np.broadcast_to(given, (ndim, 2)).tolist()
+    except ValueError:
+        raise ValueError(
+            f"pad_width must be an integer, a pair (before, after) or one pair for each of the "
+            f"{ndim} axes, got {show(value)}"
+        ) from None
+    for item in given.flat:  # also where there is no axis to pad
+        integer(item, "pad_width", 0)
+    return tuple([(operator.index(before), operator.index(after)) for before, after in pairs])
+
+
+def _pad_width_by_axis(value: Mapping[Any, Any], ndim: int) -> Pairs:
+    pairs = [(0, 0)] * ndim
+    for key, width in value.items():
+        axis = integer(key, "pad_width's axis", -ndim)
+        if axis >= ndim:
+            raise ValueError(f"pad_width names axis {show(axis)}, but x has {ndim} axes")
+        pairs[axis] = pad_width(width, 1)[0]
+    return tuple(pairs)
+
+
+def _one_each(ndim: int) -> str:
+    axes = ", ".join(SPATIAL_AXES[ndim])
+    return f"{ndim} ({axes})"
+
+
+def _padding_forms(ndim: int) -> str:
+    names = {1: ("left, right",), 2: ("top, bottom", "left, right")}.get(
+        ndim, ("front, back", "top, bottom", "left, right")
+    )
+    one = ", ".join(axis.lower() for axis in SPATIAL_AXES[ndim])
+    pair = ", ".join(f"({name})" for name in names)
+    comma = "," if ndim == 1 else ""
+    return f"an integer, ({one}{comma}), ({pair}{comma}), 'same' or 'valid'"
+
+
+# --- arrays --------------------------------------------------------------------------------
+
+
+def array(value: object, name: str) -> Array:
+    """Return ``value`` as a plain ndarray, without a copy where it is one already."""
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, and masks are not honoured here; pass "
+            f"{name}.filled(...) or {name}.data"
+        )
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} cannot be made an array: {error}") from error
+
+
+def float_dtype(**operands: Array | None) -> np.dtype[Any]:
+    """Return the result's dtype: NumPy's promotion of all operands, float32 or float64."""
+    first: np.dtype[Any] | None = None
+    for operand in operands.values():
+        if operand is not None:
+            if first is None:
+                first = operand.dtype
+            elif operand.dtype is not first:
+                break
+    else:
+        if first is FLOAT32 or first is FLOAT64:
+            return first
+    dtypes = {name: operand.dtype for name, operand in operands.items() if operand is not None}
+    try:
+        result = np.result_type(*dtypes.values())
+    except TypeError:
+        result = None
+    if result == FLOAT32:
+        return FLOAT32
+    if result == FLOAT64:
+        return FLOAT64
+    what = ", ".join(f"{name} is {dtype}" for name, dtype in dtypes.items())
+    became = "" if result is None or len(dtypes) == 1 else f" (together {result})"
+    raise TypeError(f"{what}{became}; expected float32 or float64 after NumPy's promotion")
+
+
+def pad_dtype(x: Array) -> np.dtype[Any]:
+    """Return ``x.dtype`` if its elements are numbers or bools that can be moved as they are."""
+    dtype = x.dtype
+    if dtype.kind not in _PAD_KINDS or dtype.itemsize not in _PAD_ITEMSIZES:
+        raise TypeError(f"x is {dtype}; expected a bool, integer, real or complex dtype")
+    return dtype
+
+
+def rank(value: Array, name: str, ranks: tuple[int, ...], axes: str) -> None:
+    """Raise unless ``value`` has one of ``ranks`` axes; ``axes`` names them."""
+    if value.ndim not in ranks:
+        raise ValueError(f"{name} must be {axes}, got {value.ndim} axes: shape {value.shape}")
+
+
+def batched(value: object, name: str, ndim: int) -> tuple[Array, bool]:
+    """Return (N, C, ...) and True, or a (C, ...) array with N = 1 put in front and False."""
+    checked = array(value, name)
+    if checked.ndim == ndim + 2:
+        return checked, True
+    rank(checked, name, (ndim + 1, ndim + 2), BATCH_AXES[ndim])
+    return checked[np.newaxis], False
+
+
+def input_shape(value: object, ndim: int) -> tuple[tuple[int, ...], bool]:
+    """Return ``input_shape`` with N in front, and whether the caller gave it."""
+    given = shape(value, "input_shape", (ndim + 1, ndim + 2), BATCH_AXES[ndim])
+    return (given, True) if len(given) == ndim + 2 else ((1, *given), False)
+
+
+def same_shape(value: Array, name: str, expected: tuple[int, ...], why: str) -> None:
+    """Raise unless ``value.shape`` is ``expected``; ``why`` says what has that shape."""
+    if value.shape != expected:
+        raise ValueError(f"{name} has shape {value.shape}, expected {expected}, {why}")
+
+
+def weight(value: object, ndim: int) -> Array:
+    """Check a (K, C/groups, ...) array."""
+    checked = array(value, "weight")
+    if checked.ndim != ndim + 2:
+        rank(checked, "weight", (ndim + 2,), WEIGHT_AXES[ndim])
+    return checked
+
+
+def settled(value: Array, dtype: np.dtype[Any]) -> Array:
+    """Return ``value`` as a C-contiguous, aligned, native array of ``dtype``, itself if it is."""
+    flags = value.flags
+    if value.dtype == dtype and flags.c_contiguous and flags.aligned:
+        return value
+    return np.array(value, dtype=dtype, order="C")
+
+
+def indices(value: object) -> Array:
+    """Return pooling indices as a C-contiguous int64 array."""
+    checked = array(value, "indices")
+    if checked.dtype.kind not in "iu":
+        raise TypeError(f"indices is {checked.dtype}; expected an integer dtype")
+    # Past int64 they would turn into other numbers.
+    if checked.dtype.kind == "u" and checked.size and int(checked.max()) > INT64_MAX:
+        raise ValueError(f"indices has {int(checked.max())}, which is out of range")
+    return settled(checked, np.dtype(np.int64))
+
+
+def output(
+    out: object, expected: tuple[int, ...], dtype: np.dtype[Any], **inputs: Array | None
+) -> Array:
+    """Check that a caller's ``out`` can be written as it is and touches none of ``inputs``."""
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out must be a numpy.ndarray, got {type(out).__name__}")
+    if out.shape != expected:
+        raise ValueError(f"out has shape {out.shape}, expected {expected}")
+    if out.dtype.type is not dtype.type:
+        raise TypeError(f"out is {out.dtype}, expected {dtype}")
+    if not out.dtype.isnative:
+        raise ValueError(f"out has byte order {out.dtype.byteorder!r}, expected the native one")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    if not out.flags.aligned:
+        raise ValueError("out is not aligned to its element size")
+    if _may_overlap_itself(out):
+        raise ValueError(
+            f"out has strides {out.strides} for shape {out.shape}: its elements share memory"
+        )
+    for name, operand in inputs.items():
+        if operand is not None and _overlap(out, operand):
+            raise ValueError(f"out shares memory with {name}")
+    return out
+
+
+def _overlap(a: Array, b: Array) -> bool:
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        # NumPy's stub knows only the two special values.
+        return np.shares_memory(a, b, max_work=_OVERLAP_WORK)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
+
+
+def _may_overlap_itself(a: Array) -> bool:
+    """Whether an axis steps less far than the axes inside it reach.
+
+    False for every slice and transpose of an ordinary array.
+    """
+    if a.flags.c_contiguous or a.size == 0:
+        return False
+    reach = a.itemsize
+    for stride, length in sorted(
+        (abs(stride), length) for stride, length in zip(a.strides, a.shape, strict=True)
+    ):
+        if length > 1:
+            if stride < reach:
+                return True
+            reach += stride * (length - 1)
+    return False
+
+
+def fits_memory(what: str, dims: tuple[int, ...], itemsize: int) -> None:
+    """Raise unless an array of this shape has a byte count that an int64 holds.
+
+    Zero-length axes are left out, as NumPy does, so that no partial product overflows either.
+    """
+    total = itemsize
+    for length in dims:
+        total *= length or 1
+    if total > INT64_MAX:
+        raise ValueError(f"{what} would have shape {show(dims)}, which is too large to address")
+
+
+# --- options -------------------------------------------------------------------------------
+
+
+def choice(value: object, name: str, allowed: tuple[str, ...]) -> str:
+    """Return ``value`` if it is one of ``allowed``."""
+    if isinstance(value, str) and value in allowed:
+        return value
+    expected = " or ".join(repr(item) for item in allowed)
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise kind(f"{name} must be {expected}, got {show(value)}")
+
+
+def flag(value: object, name: str) -> bool:
+    """Return ``value`` if it is a bool: other truth values are more likely a misplaced argument."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {show(value)}")
+    return bool(value)
+
+
+def built_options(
+    padding_mode: object = "constant",
+    layout: object = "NCHW",
+    activation: object = None,
+    add: object = None,
+) -> None:
+    """Raise NotImplementedError for the options whose place is kept but not filled."""
+    if activation is add is None and padding_mode is _CONSTANT and layout is _NCHW:
+        return  # the usual call; equal strings that are other objects go the long way
+    if choice(padding_mode, "padding_mode", PAD_MODES) != "constant":
+        raise NotImplementedError(
+            f"padding_mode={padding_mode!r} is not built yet; pad with npconv.pad first"
+        )
+    if choice(layout, "layout", ("NCHW", "NHWC")) != "NCHW":
+        raise NotImplementedError(f"layout={layout!r} is not built yet; transpose to NCHW")
+    if activation is not None:
+        choice(activation, "activation", ACTIVATIONS)
+        raise NotImplementedError(f"activation={activation!r} is not built yet")
+    if add is not None:
+        raise NotImplementedError("add= is not built yet; add the array to the result")
