@@ -1,0 +1,1 @@
+"""``python -m npconv demo``: train a small network on handwritten digits and look at it."""

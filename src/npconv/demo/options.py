@@ -1,0 +1,99 @@
+"""The demo's command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Train a small convolutional network on handwritten digits: 30 filters of 5x5, ReLU, 2x2 pooling,
+100 hidden units, softmax; the SimpleConvNet of the book 'Deep Learning from Scratch'.
+
+Without --data it learns the 1,797 digits of 8x8 pixels that scikit-learn ships and is tested on
+360 of them that it never saw; this takes seconds. With --data it learns MNIST's 60,000 digits of
+28x28 pixels and is tested on the other 10,000; this takes minutes.
+
+It prints the test accuracy, the images trained on per second, and how long one training step takes
+beside the same network in plain NumPy (im2col and matrix products). It writes four pictures:
+filters.png, feature_maps.png, training_curve.png and mistakes.png.
+
+Needs the packages that come with:  pip install 'npconv[demo]'
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``demo`` to the subcommands of an argparse parser."""
+    parser = commands.add_parser(
+        "demo",
+        help="train a small network on handwritten digits, measure it and draw it",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("npconv-demo"),
+        help="where the pictures go (default: ./npconv-demo)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="folder with MNIST's four idx files, gzipped or not",
+    )
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        type=_integer(1),
+        help="how often each training image is shown (default: 40; with --data 20)",
+    )
+    parser.add_argument(
+        "--batch",
+        metavar="N",
+        type=_integer(1),
+        help="images in one training step (default: 50; with --data 100)",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        metavar="R",
+        type=float,
+        default=0.001,
+        help="size of Adam's steps (default: 0.001)",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=_integer(0),
+        default=0,
+        help="of the weights, the order and the choice of held-out digits (default: 0)",
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=_integer(1),
+        help="threads that npconv uses (default: all cores; NumPy's own are not limited)",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _integer(minimum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {minimum}")
+        return value
+
+    return parse
+
+
+def _run(options: argparse.Namespace) -> None:
+    # Imported only now, so that --help is quick.
+    from npconv.demo.command import run
+
+    run(options)

@@ -1,0 +1,42 @@
+"""Layers in the form that CNN texts use: ``forward``, ``backward``, ``params`` and ``grads``.
+
+A layer is state around one or two calls of :mod:`npconv.functional`; there is no autodiff engine.
+
+>>> import numpy as np
+>>> from npconv.layers import Conv2d, Flatten, Linear, ReLU, Sequential, SoftmaxCrossEntropy
+>>> rng = np.random.default_rng(0)
+>>> net = Sequential(Conv2d(1, 4, 3, rng=rng), ReLU(), Flatten(), Linear(4 * 6 * 6, 10, rng=rng))
+>>> loss = SoftmaxCrossEntropy()
+>>> x = np.zeros((2, 1, 8, 8), np.float32)
+>>> value = loss.forward(net.forward(x), np.array([3, 7]))
+>>> _ = net.backward(loss.backward())
+>>> sorted(net.grads)
+['0.bias', '0.weight', '3.bias', '3.weight']
+"""
+
+from npconv.layers.conv2d import Conv2d
+from npconv.layers.flatten import Flatten
+from npconv.layers.initialisers import Initialiser, glorot, he, normal
+from npconv.layers.layer import Layer
+from npconv.layers.linear import Linear
+from npconv.layers.max_pool2d import MaxPool2d
+from npconv.layers.pad2d import Pad2d
+from npconv.layers.relu import ReLU
+from npconv.layers.sequential import Sequential
+from npconv.layers.softmax_cross_entropy import SoftmaxCrossEntropy
+
+__all__ = [
+    "Conv2d",
+    "Flatten",
+    "Initialiser",
+    "Layer",
+    "Linear",
+    "MaxPool2d",
+    "Pad2d",
+    "ReLU",
+    "Sequential",
+    "SoftmaxCrossEntropy",
+    "glorot",
+    "he",
+    "normal",
+]
