@@ -1,0 +1,56 @@
+/* implicit_gemm.h: weights x panel of pixels, the product behind `direct`.
+ *
+ * target[n][k][pixel] = bias[k] + sum over channels and taps of weight[k][c, tap] * source, for any
+ * window: the forward convolution, and each phase of the input gradient.
+ */
+#ifndef NPC_ALGO_IMPLICIT_GEMM_H
+#define NPC_ALGO_IMPLICIT_GEMM_H
+
+#include "../plan/conv_plan.h"
+#include "panel.h"
+
+typedef struct npc_implicit_gemm {
+    const npc_kernels *kernels;
+    const npc_window *window;
+    int64_t batch, groups;
+    int64_t channels, rows; /* of a group: source channels, target channels */
+    const char *weight;     /* (groups * rows, channels * taps), C-contiguous */
+    const char *bias;       /* (groups * rows,) or NULL */
+    npc_array target;       /* stride of its spatial axes: from pixel to pixel of the window */
+} npc_implicit_gemm;
+
+/* The forward convolution's product. */
+npc_implicit_gemm npc_forward_gemm(const npc_conv_problem *problem, const npc_window *window);
+
+npc_status npc_implicit_gemm_run(const npc_implicit_gemm *gemm, npc_team *team);
+
+/* The depth of a product is summed in blocks, each a chain from zero, added in order: short chains
+ * keep the rounding error down (design: at most 8 u on uniform data). Blocks depend on the depth
+ * alone. */
+enum { NPC_DEPTH_BLOCK = 512 };
+NPC_INLINE int64_t npc_depth_blocks(int64_t depth)
+{
+    return depth <= 0 ? 1 : npc_ceil_div(depth, NPC_DEPTH_BLOCK);
+}
+
+/* Multiplies `rows` weight rows with a packed panel that holds depth blocks [first, last) of
+ * `blocks`: c[i] += or = a[i] x panel, and the bias (of the first row, or NULL) with the last block.
+ * a, c: the first row's operand at depth 0 and its tile; strides in bytes. */
+typedef struct npc_panel_product {
+    const npc_kernels *kernels;
+    int64_t depth, blocks, first, last;
+    const char *a, *bias;
+    int64_t a_stride_bytes, rows;
+    const char *panel; /* its first row is the first row of block `first` */
+    int64_t panel_stride;
+    char *c;
+    int64_t c_stride_bytes;
+    int vecs, last_lanes;
+} npc_panel_product;
+
+void npc_panel_multiply(const npc_panel_product *product);
+
+/* How many vectors wide tiles should be for so many rows and pixels. */
+int npc_choose_tile_vecs(const npc_kernels *kernels, int64_t rows, int64_t pixels);
+
+#endif

@@ -1,0 +1,281 @@
+/* Padding of arrays of any rank in five modes, and its backward pass.
+ *
+ * All modes are one map per axis, from an output position to the input position it copies: the
+ * position before the border, folded back by the mode's period however wide the border is.
+ */
+#include <string.h>
+
+#include "../core/dtype.h"
+#include "../core/parallel.h"
+#include "../plan/simple_plan.h"
+
+typedef struct job {
+    const npc_pad_geometry *geometry;
+    int64_t out_shape[NPC_MAX_RANK];
+    const char *from;
+    const int64_t *from_stride;
+    const npc_array *grad; /* backward: dtype and byte order of `from` */
+    char *to;
+    const char *values;
+    int item_size, swap_size;
+    npc_dtype dtype;
+    const npc_kernels *kernels;
+} job;
+
+static int64_t modulo(int64_t a, int64_t n)
+{
+    const int64_t rest = a % n;
+    return rest < 0 ? rest + n : rest;
+}
+
+/* Input position of output position `at`, counted from the input's first element, along an axis of
+ * n elements; -1 where the constant stands.
+ *   abcd, three to each side:  reflect dcb|abcd|cba  symmetric cba|abcd|dcb  wrap bcd|abcd|abc */
+static int64_t source_of(npc_pad_mode mode, int64_t at, int64_t n)
+{
+    if (at >= 0 && at < n) return at;
+    switch (mode) {
+    case NPC_PAD_EDGE:
+        return at < 0 ? 0 : n - 1;
+    case NPC_PAD_WRAP:
+        return modulo(at, n);
+    case NPC_PAD_SYMMETRIC: {
+        const int64_t folded = modulo(at, 2 * n);
+        return folded < n ? folded : 2 * n - 1 - folded;
+    }
+    case NPC_PAD_REFLECT: {
+        if (n == 1) return 0;
+        const int64_t folded = modulo(at, 2 * n - 2);
+        return folded < n ? folded : 2 * n - 2 - folded;
+    }
+    default:
+        return -1;
+    }
+}
+
+/* The output positions that copy input position i, in ascending order: the first one after `after`
+ * (-1 at the start), or -1. Positions are counted from the output's first element. */
+static int64_t next_copy(const npc_pad_geometry *g, int axis, int64_t i, int64_t after)
+{
+    const int64_t n = g->shape[axis], before = g->before[axis];
+    const int64_t end = before + n + g->after[axis], from = after + 1;
+    int64_t next = -1, period, mirror;
+
+    switch (g->mode) {
+    case NPC_PAD_EDGE:
+        if (i == 0 && from <= before)
+            next = from;
+        else if (i == n - 1 && from >= before + i)
+            next = from;
+        else
+            next = from <= before + i ? before + i : end;
+        return next < end ? next : -1;
+    case NPC_PAD_WRAP:
+        next = from + modulo(before + i - from, n);
+        return next < end ? next : -1;
+    case NPC_PAD_SYMMETRIC:
+        period = 2 * n;
+        mirror = -1 - i;
+        break;
+    case NPC_PAD_REFLECT:
+        period = n > 1 ? 2 * n - 2 : 1;
+        mirror = -i;
+        break;
+    default:
+        return from <= before + i ? before + i : -1;
+    }
+    next = from + npc_min(modulo(before + i - from, period), modulo(before + mirror - from, period));
+    return next < end ? next : -1;
+}
+
+/* Splits a row number into positions along all axes but the last. */
+static void row_position(const int64_t *shape, int rank, int64_t row, int64_t *position)
+{
+    for (int i = rank - 2; i >= 0; i--) {
+        position[i] = row % shape[i];
+        row /= shape[i];
+    }
+}
+
+static int64_t row_count(const int64_t *shape, int rank)
+{
+    int64_t rows = 1;
+    for (int i = 0; i < rank - 1; i++) rows *= shape[i];
+    return rows;
+}
+
+static void copy_item(const job *j, char *to, const char *from)
+{
+    if (j->swap_size == 0) {
+        memcpy(to, from, (size_t)j->item_size);
+    } else {
+        for (int word = 0; word < j->item_size; word += j->swap_size)
+            for (int b = 0; b < j->swap_size; b++)
+                to[word + b] = from[word + j->swap_size - 1 - b];
+    }
+}
+
+static void fill_constant(const job *j, char *to, int64_t count, const char *value)
+{
+    for (int64_t i = 0; i < count; i++) memcpy(to + i * j->item_size, value, (size_t)j->item_size);
+}
+
+/* The constant for output positions outside along `axis`. */
+static const char *value_of(const job *j, int axis, int behind)
+{
+    return j->values + (2 * axis + behind) * j->item_size;
+}
+
+/* One row along the last axis. Where several axes lie outside, the last of them decides which
+ * constant stands, as in numpy.pad. */
+static npc_status pad_row(void *context, int64_t row, void *scratch)
+{
+    (void)scratch;
+    const job *j = context;
+    const npc_pad_geometry *g = j->geometry;
+    const int last = g->rank - 1;
+    const int64_t n = g->shape[last], before = g->before[last], after = g->after[last];
+    const int64_t stride = j->from_stride[last];
+    char *to = j->to + row * (before + n + after) * j->item_size;
+    const char *from = j->from, *outside = NULL;
+    int64_t position[NPC_MAX_RANK];
+
+    row_position(j->out_shape, g->rank, row, position);
+    for (int i = 0; i < last; i++) {
+        const int64_t at = position[i] - g->before[i], source = source_of(g->mode, at, g->shape[i]);
+        if (source < 0)
+            outside = value_of(j, i, at >= 0);
+        else
+            from += source * j->from_stride[i];
+    }
+    char *centre = to + before * j->item_size;
+    if (outside)
+        fill_constant(j, centre, n, outside);
+    else if (stride == j->item_size && j->swap_size == 0)
+        memcpy(centre, from, (size_t)(n * j->item_size));
+    else
+        for (int64_t i = 0; i < n; i++) copy_item(j, centre + i * j->item_size, from + i * stride);
+    if (g->mode == NPC_PAD_CONSTANT) {
+        fill_constant(j, to, before, value_of(j, last, 0));
+        fill_constant(j, centre + n * j->item_size, after, value_of(j, last, 1));
+        return NPC_OK;
+    }
+    for (int64_t i = 0; i < before; i++) /* the centre is there already, in native order */
+        memcpy(to + i * j->item_size, centre + source_of(g->mode, i - before, n) * j->item_size,
+               (size_t)j->item_size);
+    for (int64_t i = n; i < n + after; i++)
+        memcpy(centre + i * j->item_size, centre + source_of(g->mode, i, n) * j->item_size,
+               (size_t)j->item_size);
+    return NPC_OK;
+}
+
+/* Adds a border of a gradient row to the elements it copied. */
+static void add_border(const job *j, const char *row, int64_t begin, int64_t end, char *to)
+{
+    const npc_pad_geometry *g = j->geometry;
+    const int last = g->rank - 1;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t source = source_of(g->mode, i - g->before[last], g->shape[last]);
+        if (source < 0) return;
+        const double v =
+            npc_load(row + i * j->from_stride[last], j->grad->dtype, j->grad->swapped);
+        if (j->dtype == NPC_F32)
+            ((float *)to)[source] += (float)v;
+        else
+            ((double *)to)[source] += v;
+    }
+}
+
+enum { STAGE = 1024 }; /* elements of a gradient row that are converted at once */
+
+static void add_row(const job *j, const char *row, char *to, char *stage)
+{
+    const npc_pad_geometry *g = j->geometry;
+    const int last = g->rank - 1;
+    const int64_t n = g->shape[last], before = g->before[last], stride = j->from_stride[last];
+    const int64_t size = (int64_t)npc_dtype_size(j->dtype);
+    const int in_place = npc_is_plain(j->grad, j->dtype) && stride == size;
+
+    for (int64_t i = 0; i < n; i += STAGE) {
+        const int64_t count = npc_min(STAGE, n - i);
+        const char *from = row + (before + i) * stride;
+        if (!in_place) npc_read_run(j->grad, from, stride, count, j->dtype, stage);
+        npc_run_add(j->kernels, to + i * size, in_place ? from : stage, count);
+    }
+    add_border(j, row, 0, before, to);
+    add_border(j, row, before + n, before + n + g->after[last], to);
+}
+
+/* One row of dx: the sum of all gradient rows that copied it. */
+static npc_status gather_row(void *context, int64_t row, void *scratch)
+{
+    const job *j = context;
+    const npc_pad_geometry *g = j->geometry;
+    const int outer = g->rank - 1;
+    const int64_t n = g->shape[outer], size = (int64_t)npc_dtype_size(j->dtype);
+    char *to = j->to + row * n * size;
+    int64_t position[NPC_MAX_RANK], copy[NPC_MAX_RANK];
+
+    memset(to, 0, (size_t)(n * size));
+    row_position(g->shape, g->rank, row, position);
+    for (int i = 0; i < outer; i++) copy[i] = next_copy(g, i, position[i], -1);
+    for (;;) { /* over all combinations of copies along the outer axes, the last one fastest */
+        const char *from = j->from;
+        for (int i = 0; i < outer; i++) from += copy[i] * j->from_stride[i];
+        add_row(j, from, to, scratch);
+        int axis = outer - 1;
+        for (; axis >= 0; axis--) {
+            copy[axis] = next_copy(g, axis, position[axis], copy[axis]);
+            if (copy[axis] >= 0) break;
+            copy[axis] = next_copy(g, axis, position[axis], -1);
+        }
+        if (axis < 0) return NPC_OK;
+    }
+}
+
+static npc_status init(job *j, const npc_pad_geometry *g)
+{
+    j->geometry = g;
+    if (g->rank < 1 || g->rank > NPC_MAX_RANK) return NPC_INVALID_GEOMETRY;
+    for (int i = 0; i < g->rank; i++) {
+        if (g->shape[i] < 0 || g->before[i] < 0 || g->after[i] < 0 ||
+            __builtin_add_overflow(g->shape[i], g->before[i], &j->out_shape[i]) ||
+            __builtin_add_overflow(j->out_shape[i], g->after[i], &j->out_shape[i]))
+            return NPC_INVALID_GEOMETRY;
+        if (g->shape[i] == 0 && j->out_shape[i] > 0 && g->mode != NPC_PAD_CONSTANT)
+            return NPC_INVALID_GEOMETRY; /* nothing to copy from */
+    }
+    return NPC_OK;
+}
+
+npc_status npc_pad(const npc_pad_geometry *g, const char *x, const int64_t *x_stride, int item_size,
+                   int swap_size, const char *values, char *out, const npc_options *options,
+                   npc_plan_info *info)
+{
+    job j = {.from = x, .from_stride = x_stride, .to = out, .values = values,
+             .item_size = item_size, .swap_size = swap_size};
+    npc_status status = init(&j, g);
+    if (status == NPC_OK) status = npc_simple_kernels(options, NPC_F32, &j.kernels);
+    if (status != NPC_OK) return status;
+    const int64_t rows = row_count(j.out_shape, g->rank), length = j.out_shape[g->rank - 1];
+    npc_team team = npc_make_team(options, 2.0 * (double)rows * (double)length);
+    const npc_status done = npc_parallel_for(&team, length ? rows : 0, 0, pad_row, &j);
+    npc_simple_info(info, "pad", j.kernels, &team);
+    return done;
+}
+
+npc_status npc_pad_backward(const npc_pad_geometry *g, const npc_array *grad,
+                            const int64_t *grad_stride, void *dx, npc_dtype dtype,
+                            const npc_options *options, npc_plan_info *info)
+{
+    job j = {.from = grad->data, .from_stride = grad_stride, .grad = grad, .to = dx, .dtype = dtype};
+    npc_status status = init(&j, g);
+    if (status == NPC_OK) status = npc_simple_kernels(options, dtype, &j.kernels);
+    if (status != NPC_OK) return status;
+    const int64_t rows = row_count(g->shape, g->rank), length = g->shape[g->rank - 1];
+    npc_team team = npc_make_team(options, 4.0 * (double)rows * (double)length);
+    const npc_status done =
+        npc_parallel_for(&team, length ? rows : 0, STAGE * sizeof(double), gather_row, &j);
+    npc_simple_info(info, "pad_backward", j.kernels, &team);
+    return done;
+}

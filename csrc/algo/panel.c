@@ -1,0 +1,241 @@
+#include "panel.h"
+
+#include <string.h>
+
+void npc_axis_valid(const npc_axis *axis, int64_t tap, int64_t *begin, int64_t *end)
+{
+    const int64_t offset = axis->first + tap * axis->spacing, last = axis->extent - 1 - offset;
+    if (axis->step == 1) { /* spares the divisions where they would be frequent */
+        *begin = npc_max(0, -offset);
+        *end = npc_min(axis->pixels, last + 1);
+    } else {
+        *begin = offset < 0 ? npc_ceil_div(-offset, axis->step) : 0;
+        *end = last < 0 ? 0 : npc_min(axis->pixels, last / axis->step + 1);
+    }
+    if (*begin > *end) *begin = *end = 0;
+}
+
+void npc_window_finish(npc_window *window)
+{
+    window->taps = window->pixels = 1;
+    for (int i = 0; i < NPC_SPATIAL; i++) {
+        npc_axis *axis = &window->axis[i];
+        if (__builtin_mul_overflow(window->taps, axis->taps, &window->taps))
+            window->taps = INT64_MAX; /* an array without channels may claim any kernel */
+        window->pixels *= axis->pixels;
+        axis->inner_begin = 0;
+        axis->inner_end = axis->pixels;
+        for (int end = 0; end < 2 && axis->taps > 0; end++) { /* the extreme taps decide */
+            int64_t from, to;
+            npc_axis_valid(axis, end ? axis->taps - 1 : 0, &from, &to);
+            axis->inner_begin = npc_max(axis->inner_begin, from);
+            axis->inner_end = npc_min(axis->inner_end, to);
+        }
+    }
+    window->masked_loads = npc_is_plain(window->source, window->dtype) &&
+                           window->axis[2].step == 1 &&
+                           window->source->stride[4] == (int64_t)npc_dtype_size(window->dtype);
+}
+
+void npc_window_forward(npc_window *window, const npc_conv_geometry *g, const npc_array *x,
+                        npc_dtype dtype)
+{
+    window->source = x;
+    window->dtype = dtype;
+    for (int i = 0; i < NPC_SPATIAL; i++)
+        window->axis[i] = (npc_axis){.extent = g->input[i],
+                                     .pixels = g->output[i],
+                                     .step = g->stride[i],
+                                     .taps = g->kernel[i],
+                                     .first = -g->pad_before[i],
+                                     .spacing = g->dilation[i]};
+    npc_window_finish(window);
+}
+
+void npc_tile_set(npc_tile *tile, const npc_window *window, int64_t first, int64_t count, int lanes)
+{
+    const npc_axis *axis = window->axis;
+    const int64_t columns = axis[2].pixels, rows = axis[1].pixels;
+    int64_t in_image = first % window->pixels, image = first / window->pixels;
+    int64_t w = in_image % columns, h = in_image / columns % rows, d = in_image / columns / rows;
+
+    assert(count > 0 && count <= NPC_MAX_TILE);
+    tile->count = (int32_t)count;
+    tile->vecs = (int32_t)npc_ceil_div(count, lanes);
+    tile->runs = 0;
+    tile->border = 0;
+    for (int64_t lane = 0; lane < count;) {
+        npc_run *run = &tile->run[tile->runs++];
+        const int64_t length = npc_min(columns - w, count - lane);
+        *run = (npc_run){(int32_t)lane, (int32_t)length, image, {d, h, w}};
+        const int whole_row = h < axis[1].inner_begin || h >= axis[1].inner_end ||
+                              d < axis[0].inner_begin || d >= axis[0].inner_end;
+        for (int64_t i = 0; i < length; i++)
+            if (whole_row || w + i < axis[2].inner_begin || w + i >= axis[2].inner_end)
+                tile->border |= (uint64_t)1 << (lane + i);
+        lane += length;
+        w = 0;
+        if (++h == rows) {
+            h = 0;
+            if (++d == axis[0].pixels) {
+                d = 0;
+                image++;
+            }
+        }
+    }
+}
+
+size_t npc_panel_table_bytes(const npc_window *window)
+{
+    const int64_t taps = npc_min(window->taps, NPC_SEGMENT_TAPS);
+    return (size_t)(taps * (NPC_MAX_VECS + NPC_MAX_TILE)) * sizeof(npc_pack_segment);
+}
+
+/* The row of the source that a run reads for taps (td, th, *), as an offset from the channel, or 0
+ * and *exists = 0. */
+static int64_t source_row(const npc_window *window, const npc_run *run, int64_t td, int64_t th,
+                          int *exists)
+{
+    const npc_array *s = window->source;
+    const int64_t d = npc_axis_source(&window->axis[0], run->pixel[0], td);
+    const int64_t h = npc_axis_source(&window->axis[1], run->pixel[1], th);
+    *exists = npc_axis_holds(&window->axis[0], d) && npc_axis_holds(&window->axis[1], h);
+    return *exists ? run->image * s->stride[0] + d * s->stride[2] + h * s->stride[3] : 0;
+}
+
+/* The lanes of a run whose column lies in [begin, end): [*from, *to). */
+static void clip_run(const npc_run *run, int64_t begin, int64_t end, int64_t *from, int64_t *to)
+{
+    *from = run->lane + npc_max(0, begin - run->pixel[2]);
+    *to = run->lane + npc_min(run->count, end - run->pixel[2]);
+}
+
+static void build_segments(npc_packer *packer, int64_t tap_begin, int64_t tap_end)
+{
+    const npc_window *window = packer->window;
+    const npc_tile *tile = packer->tile;
+    const npc_axis *axis = window->axis;
+    const int lanes = packer->kernels->lanes;
+    const int64_t size = (int64_t)npc_dtype_size(window->dtype);
+    npc_pack_segment *segment = packer->segments;
+    int64_t tw = tap_begin % axis[2].taps, th = tap_begin / axis[2].taps % axis[1].taps;
+    int64_t td = tap_begin / axis[2].taps / axis[1].taps;
+
+    for (int64_t tap = tap_begin; tap < tap_end; tap++) {
+        int64_t begin, end;
+        npc_axis_valid(&axis[2], tw, &begin, &end);
+        int run = 0;
+        for (int vec = 0; vec < tile->vecs; vec++) {
+            const int64_t vec_begin = (int64_t)vec * lanes, vec_end = vec_begin + lanes;
+            npc_pack_segment *const first = segment;
+            while (run > 0 && tile->run[run - 1].lane + tile->run[run - 1].count > vec_begin) run--;
+            for (; run < tile->runs && tile->run[run].lane < vec_end; run++) {
+                const npc_run *r = &tile->run[run];
+                int64_t from, to;
+                int exists;
+                const int64_t row = source_row(window, r, td, th, &exists);
+                clip_run(r, begin, end, &from, &to);
+                from = npc_max(from, vec_begin);
+                to = npc_min(to, vec_end);
+                if (!exists || from >= to) continue;
+                const int64_t column =
+                    npc_axis_source(&axis[2], r->pixel[2], tw) + vec_begin - r->lane;
+                const uint32_t mask = (uint32_t)((((uint64_t)1 << (to - from)) - 1)
+                                                 << (from - vec_begin));
+                *segment++ = (npc_pack_segment){row + column * size, mask, 0};
+            }
+            if (segment == first) *segment++ = (npc_pack_segment){0, 0, 0};
+            segment[-1].last = 1;
+        }
+        if (++tw == axis[2].taps) {
+            tw = 0;
+            if (++th == axis[1].taps) {
+                th = 0;
+                td++;
+            }
+        }
+    }
+    packer->tap_begin = tap_begin;
+    packer->tap_end = tap_end;
+}
+
+static npc_pack_segment *segments_of_tap(const npc_packer *packer, int64_t tap)
+{
+    npc_pack_segment *segment = packer->segments;
+    for (int64_t vectors = (tap - packer->tap_begin) * packer->tile->vecs; vectors > 0; segment++)
+        vectors -= segment->last;
+    return segment;
+}
+
+/* Rows of whole channels, or of a stretch of taps of one channel, by masked vector loads. */
+static void pack_masked(npc_packer *packer, const char *base, int64_t channels, int64_t tap_begin,
+                        int64_t tap_end, void *panel, int64_t panel_stride)
+{
+    const int64_t begin = tap_begin / NPC_SEGMENT_TAPS * NPC_SEGMENT_TAPS;
+    if (packer->tap_begin != begin || packer->tap_end == 0)
+        build_segments(packer, begin, npc_min(packer->window->taps, begin + NPC_SEGMENT_TAPS));
+    const npc_pack_args args = {.base = base,
+                                .channels = channels,
+                                .channel_stride_bytes = packer->window->source->stride[1],
+                                .segments = segments_of_tap(packer, tap_begin),
+                                .vectors = (tap_end - tap_begin) * packer->tile->vecs,
+                                .row_vectors = packer->tile->vecs,
+                                .panel = panel,
+                                .panel_stride = panel_stride};
+    npc_run_pack(packer->kernels, &args);
+}
+
+/* One row of any source, element by element: other dtypes, byte orders, strides. */
+static void pack_row(const npc_packer *packer, const char *base, int64_t tap, char *row)
+{
+    const npc_window *window = packer->window;
+    const npc_tile *tile = packer->tile;
+    const npc_axis *axis = window->axis;
+    const int64_t size = (int64_t)npc_dtype_size(window->dtype);
+    const int64_t tw = tap % axis[2].taps, th = tap / axis[2].taps % axis[1].taps;
+    const int64_t td = tap / axis[2].taps / axis[1].taps;
+    const int64_t stride = window->source->stride[4];
+    int64_t begin, end;
+
+    npc_axis_valid(&axis[2], tw, &begin, &end);
+    memset(row, 0, (size_t)(tile->vecs * packer->kernels->lanes * size));
+    for (int i = 0; i < tile->runs; i++) {
+        const npc_run *r = &tile->run[i];
+        int64_t from, to;
+        int exists;
+        const int64_t offset = source_row(window, r, td, th, &exists);
+        clip_run(r, begin, end, &from, &to);
+        if (!exists || from >= to) continue;
+        const int64_t column = npc_axis_source(&axis[2], r->pixel[2] + from - r->lane, tw);
+        npc_read_run(window->source, base + offset + column * stride, stride * axis[2].step,
+                     to - from, window->dtype, row + from * size);
+    }
+}
+
+void npc_panel_pack(npc_packer *packer, int64_t channel, int64_t k_begin, int64_t k_end, void *panel,
+                    int64_t panel_stride)
+{
+    const npc_window *window = packer->window;
+    const int64_t taps = window->taps, channel_stride = window->source->stride[1];
+    const int64_t row_bytes = panel_stride * (int64_t)npc_dtype_size(window->dtype);
+    char *to = panel;
+
+    for (int64_t k = k_begin; k < k_end;) {
+        const int64_t c = k / taps, tap = k % taps;
+        const char *base = window->source->data + (channel + c) * channel_stride;
+        int64_t rows = 1;
+        if (!window->masked_loads) {
+            pack_row(packer, base, tap, to);
+        } else if (tap == 0 && taps <= NPC_SEGMENT_TAPS && k + taps <= k_end) {
+            const int64_t channels = (k_end - k) / taps;
+            pack_masked(packer, base, channels, 0, taps, to, panel_stride);
+            rows = channels * taps;
+        } else {
+            const int64_t stretch_end = (tap / NPC_SEGMENT_TAPS + 1) * NPC_SEGMENT_TAPS;
+            rows = npc_min(npc_min(taps, stretch_end) - tap, k_end - k);
+            pack_masked(packer, base, 1, tap, tap + rows, to, panel_stride);
+        }
+        k += rows;
+        to += rows * row_bytes;
+    }
+}

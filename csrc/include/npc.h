@@ -1,0 +1,208 @@
+/* npc.h: the C API of npconv.
+ *
+ * Data flows one way: the caller fills geometry and array descriptors, calls one function, and
+ * gets a status back. Nothing here knows Python or NumPy; nothing keeps a pointer after it returns.
+ *
+ * Axis letters, used everywhere: N batch, C input channels, K output channels, D H W input
+ * extents, OD OH OW output extents, KD R S kernel extents. Spatial triples are in the order
+ * D, H, W; a 2-D problem has D = KD = OD = 1.
+ */
+#ifndef NPC_H
+#define NPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NPC_SPATIAL 3
+#define NPC_AXES 5     /* N, C, D, H, W */
+#define NPC_MAX_RANK 64 /* of an array given to npc_pad */
+
+typedef enum npc_status {
+#define NPC_STATUS(name, text) NPC_##name,
+#include "../core/status.def"
+#undef NPC_STATUS
+    NPC_STATUS_COUNT
+} npc_status;
+
+/* The library's version, "1.2.3". */
+const char *npc_version(void);
+
+/* A sentence for a status, static storage. */
+const char *npc_status_text(npc_status status);
+
+typedef enum npc_dtype {
+#define NPC_DTYPE(name, ctype, text) NPC_##name,
+#include "../core/dtype.def"
+#undef NPC_DTYPE
+    NPC_DTYPE_COUNT
+} npc_dtype;
+
+/* A strided view. `stride` is in bytes, may be zero or negative; `data` may be misaligned and, with
+ * `swapped`, of the other byte order: such arrays are converted while they are read. Arrays that
+ * are written must be aligned, native and of the computation's dtype. */
+typedef struct npc_array {
+    char *data;
+    int64_t stride[NPC_AXES];
+    npc_dtype dtype;
+    int swapped;
+} npc_array;
+
+/* (N, C, D, H, W) * (K, C/groups, KD, R, S) -> (N, K, OD, OH, OW), a cross-correlation.
+ * Sizes are >= 0, stride and dilation >= 1, and every window lies in the padded input. */
+typedef struct npc_conv_geometry {
+    int64_t batch, groups, in_channels, out_channels;
+    int64_t input[NPC_SPATIAL], kernel[NPC_SPATIAL], output[NPC_SPATIAL];
+    int64_t stride[NPC_SPATIAL], dilation[NPC_SPATIAL];
+    int64_t pad_before[NPC_SPATIAL], pad_after[NPC_SPATIAL];
+} npc_conv_geometry;
+
+/* (N, C, D, H, W) -> (N, C, OD, OH, OW); every window touches the input. */
+typedef struct npc_pool_geometry {
+    int64_t batch, channels;
+    int64_t input[NPC_SPATIAL], kernel[NPC_SPATIAL], output[NPC_SPATIAL];
+    int64_t stride[NPC_SPATIAL], dilation[NPC_SPATIAL];
+    int64_t pad_before[NPC_SPATIAL], pad_after[NPC_SPATIAL];
+} npc_pool_geometry;
+
+typedef enum npc_conv_operation {
+    NPC_FORWARD,     /* reads x, weight, bias; writes y */
+    NPC_INPUT_GRAD,  /* reads y (its gradient), weight; writes x (its gradient) */
+    NPC_WEIGHT_GRAD, /* reads y (its gradient), x; writes weight (its gradient) */
+    NPC_OPERATION_COUNT
+} npc_conv_operation;
+
+/* x (N, C, D, H, W); y (N, K, OD, OH, OW); weight (K, C/groups, KD, R, S) C-contiguous, of the
+ * computation's dtype; bias (K,) likewise or NULL. */
+typedef struct npc_conv_arrays {
+    npc_array x, y;
+    void *weight;
+    const void *bias;
+} npc_conv_arrays;
+
+/* How to run: what the caller may force. */
+typedef struct npc_options {
+    int algorithm;          /* index in conv_algorithms.def, or NPC_AUTO */
+    int isa;                /* index in isa.def, or NPC_AUTO */
+    int num_threads;        /* 0: the process's default */
+    int strict;             /* direct summation only */
+    int (*interrupted)(void); /* asked by the calling thread between pieces; non-zero stops; or NULL */
+} npc_options;
+
+#define NPC_AUTO (-1)
+
+/* What was run. */
+typedef struct npc_plan_info {
+    const char *operation, *algorithm, *isa, *dtype;
+    int num_threads;
+    int64_t pieces;          /* of work, taken by the threads one by one */
+    int64_t workspace_bytes; /* shared, plus that of every thread */
+} npc_plan_info;
+
+/* This thread's record of its last call, for the caller to pass as `info` and to read; `operation`
+ * is NULL before the first. */
+npc_plan_info *npc_last_plan(void);
+
+typedef struct npc_candidate {
+    const char *name;
+    const char *reason; /* why it declines, or NULL */
+} npc_candidate;
+
+npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
+                    const npc_conv_arrays *arrays, npc_dtype dtype, const npc_options *options,
+                    npc_plan_info *info);
+
+/* grad (N, K, OD, OH, OW) -> out (K,), out of dtype `dtype`, C-contiguous. */
+npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad, void *out,
+                              npc_dtype dtype, const npc_options *options, npc_plan_info *info);
+
+/* The algorithms in the order in which the plan asks them, with their reasons to decline.
+ * `candidates` has room for npc_conv_algorithm_count() entries. */
+npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geometry *geometry,
+                               npc_dtype dtype, const npc_options *options,
+                               npc_candidate *candidates);
+int npc_conv_algorithm_count(void);
+const char *npc_conv_algorithm_name(int algorithm);
+
+/* Positions kept by max-pooling: flat in the input's D*H*W plane, or the tap's number in the
+ * window ((kd * R) + r) * S + s. */
+typedef enum npc_index_kind { NPC_INDEX_FLAT, NPC_INDEX_WINDOW } npc_index_kind;
+
+/* x -> y, and indices (N, C, OD, OH, OW) int64 C-contiguous or NULL. NaN wins, the first of equals
+ * wins, padding never wins. */
+npc_status npc_max_pool(const npc_pool_geometry *geometry, const npc_array *x, const npc_array *y,
+                        int64_t *indices, npc_index_kind kind, npc_dtype dtype,
+                        const npc_options *options, npc_plan_info *info);
+
+/* grad (N, C, OD, OH, OW), indices as npc_max_pool gave them -> dx (N, C, D, H, W). An index out of
+ * range gives NPC_BAD_INDEX before dx is written. */
+npc_status npc_max_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
+                                 const int64_t *indices, npc_index_kind kind, const npc_array *dx,
+                                 npc_dtype dtype, const npc_options *options, npc_plan_info *info);
+
+/* Column matrices: cols (N, C*KD*R*S, OD*OH*OW) with byte strides cols->stride[0..2]; x and dx
+ * (N, C, D, H, W). groups and out_channels of the geometry are ignored. */
+npc_status npc_im2col(const npc_conv_geometry *geometry, const npc_array *x, const npc_array *cols,
+                      npc_dtype dtype, const npc_options *options, npc_plan_info *info);
+npc_status npc_col2im(const npc_conv_geometry *geometry, const npc_array *cols, const npc_array *dx,
+                      npc_dtype dtype, const npc_options *options, npc_plan_info *info);
+
+typedef enum npc_pad_mode {
+    NPC_PAD_CONSTANT,
+    NPC_PAD_REFLECT,
+    NPC_PAD_EDGE,
+    NPC_PAD_SYMMETRIC,
+    NPC_PAD_WRAP
+} npc_pad_mode;
+
+/* Any rank up to NPC_MAX_RANK. out has shape[i] + before[i] + after[i] elements along axis i. */
+typedef struct npc_pad_geometry {
+    int rank;
+    npc_pad_mode mode;
+    int64_t shape[NPC_MAX_RANK], before[NPC_MAX_RANK], after[NPC_MAX_RANK];
+} npc_pad_geometry;
+
+/* x: `x_stride` in bytes, items of `item_size` (1, 2, 4, 8 or 16), each made of `swap_size`-byte
+ * words to reverse (0: native order). values: (rank, 2) items, before and after, native.
+ * out: C-contiguous, native. */
+npc_status npc_pad(const npc_pad_geometry *geometry, const char *x, const int64_t *x_stride,
+                   int item_size, int swap_size, const char *values, char *out,
+                   const npc_options *options, npc_plan_info *info);
+
+/* grad: `grad_stride` in bytes, any dtype; dx: C-contiguous of `dtype`, the sum of all gradients of
+ * elements that npc_pad copied from each element. */
+npc_status npc_pad_backward(const npc_pad_geometry *geometry, const npc_array *grad,
+                            const int64_t *grad_stride, void *dx, npc_dtype dtype,
+                            const npc_options *options, npc_plan_info *info);
+
+/* Instruction sets, best first. */
+int npc_isa_count(void);
+const char *npc_isa_name(int isa);
+int npc_isa_compiled(int isa);
+int npc_isa_supported(int isa); /* by this CPU and operating system */
+/* Names of the CPU features found, separated by spaces; static storage. */
+const char *npc_cpu_features(void);
+
+/* Threads. The default holds for the whole process. */
+int npc_has_openmp(void);
+int npc_max_threads(void); /* usable cores */
+int npc_get_num_threads(void);
+void npc_set_num_threads(int num_threads);
+
+/* Which kernel slots have run since the last reset, for tests. Returns the number of slots;
+ * name and reached may be NULL. Names look like "avx512/f32/uk1_9x3:tail". */
+int npc_coverage_count(void);
+void npc_coverage_slot(int slot, char *name, size_t name_size, int *usable, int *reached);
+void npc_coverage_reset(void);
+
+/* Runs micro-kernel UK1 of `rows` x `vecs` vectors with operands in L1, depth `depth`, `repeats`
+ * times; for benches. Returns the floating-point operations done, 0 if there is no such slot. */
+double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,86 @@
+/* The kernels' vocabulary in AVX2 with FMA: 16 registers of 8 floats or 4 doubles. */
+#ifndef NPC_KERNELS_AVX2_SIMD_H
+#define NPC_KERNELS_AVX2_SIMD_H
+
+#include <immintrin.h>
+
+#include "../kernels.h"
+
+/* rows * vecs accumulators + vecs panel vectors + 1 broadcast <= 16 registers */
+#define NPC_UK1_ROWS_1 12
+#define NPC_UK1_ROWS_2 6
+#define NPC_UK1_ROWS_3 4
+#define NPC_UK1_ROWS_4 0
+#define NPC_DOT_ROWS 3
+#define NPC_DOT_COLS 4
+
+/* Lane masks for the masked moves: lane i is set where bit i of `mask` is. */
+NPC_INLINE __m256i npc_avx2_mask8(uint32_t mask)
+{
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)mask), bit), bit);
+}
+NPC_INLINE __m256i npc_avx2_mask4(uint32_t mask)
+{
+    const __m256i bit = _mm256_setr_epi64x(1, 2, 4, 8);
+    return _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x((int64_t)mask), bit), bit);
+}
+
+typedef __m256 f32_vec;
+enum { F32_LANES = 8 };
+
+NPC_INLINE f32_vec f32_zero(void) { return _mm256_setzero_ps(); }
+NPC_INLINE f32_vec f32_broadcast(const float *p) { return _mm256_broadcast_ss(p); }
+NPC_INLINE f32_vec f32_load(const float *p) { return _mm256_loadu_ps(p); }
+NPC_INLINE void f32_store(float *p, f32_vec v) { _mm256_storeu_ps(p, v); }
+NPC_INLINE f32_vec f32_add(f32_vec a, f32_vec b) { return _mm256_add_ps(a, b); }
+NPC_INLINE f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm256_fmadd_ps(a, b, c); }
+NPC_INLINE f32_vec f32_load_first(const float *p, int n)
+{
+    return _mm256_maskload_ps(p, npc_avx2_mask8((1u << n) - 1));
+}
+NPC_INLINE void f32_store_first(float *p, f32_vec v, int n)
+{
+    _mm256_maskstore_ps(p, npc_avx2_mask8((1u << n) - 1), v);
+}
+NPC_INLINE f32_vec f32_merge_masked(f32_vec v, const float *p, uint32_t mask)
+{
+    const __m256i lanes = npc_avx2_mask8(mask);
+    return _mm256_blendv_ps(v, _mm256_maskload_ps(p, lanes), _mm256_castsi256_ps(lanes));
+}
+NPC_INLINE float f32_total(f32_vec v)
+{
+    const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+typedef __m256d f64_vec;
+enum { F64_LANES = 4 };
+
+NPC_INLINE f64_vec f64_zero(void) { return _mm256_setzero_pd(); }
+NPC_INLINE f64_vec f64_broadcast(const double *p) { return _mm256_broadcast_sd(p); }
+NPC_INLINE f64_vec f64_load(const double *p) { return _mm256_loadu_pd(p); }
+NPC_INLINE void f64_store(double *p, f64_vec v) { _mm256_storeu_pd(p, v); }
+NPC_INLINE f64_vec f64_add(f64_vec a, f64_vec b) { return _mm256_add_pd(a, b); }
+NPC_INLINE f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm256_fmadd_pd(a, b, c); }
+NPC_INLINE f64_vec f64_load_first(const double *p, int n)
+{
+    return _mm256_maskload_pd(p, npc_avx2_mask4((1u << n) - 1));
+}
+NPC_INLINE void f64_store_first(double *p, f64_vec v, int n)
+{
+    _mm256_maskstore_pd(p, npc_avx2_mask4((1u << n) - 1), v);
+}
+NPC_INLINE f64_vec f64_merge_masked(f64_vec v, const double *p, uint32_t mask)
+{
+    const __m256i lanes = npc_avx2_mask4(mask);
+    return _mm256_blendv_pd(v, _mm256_maskload_pd(p, lanes), _mm256_castsi256_pd(lanes));
+}
+NPC_INLINE double f64_total(f64_vec v)
+{
+    const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* The kernels' vocabulary in AVX-512 (F, BW, DQ, VL): 32 registers of 16 floats or 8 doubles. */
+#ifndef NPC_KERNELS_AVX512_SIMD_H
+#define NPC_KERNELS_AVX512_SIMD_H
+
+#include <immintrin.h>
+
+#include "../kernels.h"
+
+/* rows * vecs accumulators + vecs panel vectors + 1 broadcast <= 32 registers */
+#define NPC_UK1_ROWS_1 14
+#define NPC_UK1_ROWS_2 14
+#define NPC_UK1_ROWS_3 9
+#define NPC_UK1_ROWS_4 6
+#define NPC_DOT_ROWS 4
+#define NPC_DOT_COLS 6
+
+typedef __m512 f32_vec;
+enum { F32_LANES = 16 };
+
+NPC_INLINE __mmask16 f32_first(int n) { return (__mmask16)((1u << n) - 1); }
+NPC_INLINE f32_vec f32_zero(void) { return _mm512_setzero_ps(); }
+NPC_INLINE f32_vec f32_broadcast(const float *p) { return _mm512_set1_ps(*p); }
+NPC_INLINE f32_vec f32_load(const float *p) { return _mm512_loadu_ps(p); }
+NPC_INLINE void f32_store(float *p, f32_vec v) { _mm512_storeu_ps(p, v); }
+NPC_INLINE f32_vec f32_add(f32_vec a, f32_vec b) { return _mm512_add_ps(a, b); }
+NPC_INLINE f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm512_fmadd_ps(a, b, c); }
+NPC_INLINE f32_vec f32_load_first(const float *p, int n)
+{
+    return _mm512_maskz_loadu_ps(f32_first(n), p);
+}
+NPC_INLINE void f32_store_first(float *p, f32_vec v, int n)
+{
+    _mm512_mask_storeu_ps(p, f32_first(n), v);
+}
+NPC_INLINE f32_vec f32_merge_masked(f32_vec v, const float *p, uint32_t mask)
+{
+    return _mm512_mask_loadu_ps(v, (__mmask16)mask, p);
+}
+NPC_INLINE float f32_total(f32_vec v) { return _mm512_reduce_add_ps(v); }
+
+typedef __m512d f64_vec;
+enum { F64_LANES = 8 };
+
+NPC_INLINE __mmask8 f64_first(int n) { return (__mmask8)((1u << n) - 1); }
+NPC_INLINE f64_vec f64_zero(void) { return _mm512_setzero_pd(); }
+NPC_INLINE f64_vec f64_broadcast(const double *p) { return _mm512_set1_pd(*p); }
+NPC_INLINE f64_vec f64_load(const double *p) { return _mm512_loadu_pd(p); }
+NPC_INLINE void f64_store(double *p, f64_vec v) { _mm512_storeu_pd(p, v); }
+NPC_INLINE f64_vec f64_add(f64_vec a, f64_vec b) { return _mm512_add_pd(a, b); }
+NPC_INLINE f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm512_fmadd_pd(a, b, c); }
+NPC_INLINE f64_vec f64_load_first(const double *p, int n)
+{
+    return _mm512_maskz_loadu_pd(f64_first(n), p);
+}
+NPC_INLINE void f64_store_first(double *p, f64_vec v, int n)
+{
+    _mm512_mask_storeu_pd(p, f64_first(n), v);
+}
+NPC_INLINE f64_vec f64_merge_masked(f64_vec v, const double *p, uint32_t mask)
+{
+    return _mm512_mask_loadu_pd(v, (__mmask8)mask, p);
+}
+NPC_INLINE double f64_total(f64_vec v) { return _mm512_reduce_add_pd(v); }
+
+#endif

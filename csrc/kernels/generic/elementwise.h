@@ -1,0 +1,59 @@
+/* Loops over elements that the compiler vectorises for the ISA by itself, and blocked sums. */
+static int NPC_NAME(has_nan)(const void *c, int64_t stride, int64_t rows, int64_t cols)
+{
+    int found = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        const NPC_T *row = (const NPC_T *)c + i * stride;
+        for (int64_t j = 0; j < cols; j++) found |= row[j] != row[j];
+    }
+    return found;
+}
+
+static void NPC_NAME(add)(void *to, const void *from, int64_t count)
+{
+    NPC_T *restrict target = to;
+    const NPC_T *restrict source = from;
+    for (int64_t i = 0; i < count; i++) target[i] += source[i];
+}
+
+/* Four chains of vectors, summed pairwise: the order depends on count alone. */
+static void NPC_NAME(sum)(const void *from, int64_t count, void *total)
+{
+    const NPC_T *source = from;
+    NPC_VEC acc[4] = {NPC_V(zero)(), NPC_V(zero)(), NPC_V(zero)(), NPC_V(zero)()};
+    int64_t i = 0;
+    for (; i + 4 * NPC_LANES <= count; i += 4 * NPC_LANES) {
+        NPC_UNROLL
+        for (int j = 0; j < 4; j++)
+            acc[j] = NPC_V(add)(acc[j], NPC_V(load)(source + i + j * NPC_LANES));
+    }
+    for (; i + NPC_LANES <= count; i += NPC_LANES)
+        acc[0] = NPC_V(add)(acc[0], NPC_V(load)(source + i));
+    if (i < count) acc[1] = NPC_V(add)(acc[1], NPC_V(load_first)(source + i, (int)(count - i)));
+    acc[0] = NPC_V(add)(acc[0], acc[1]);
+    acc[2] = NPC_V(add)(acc[2], acc[3]);
+    *(NPC_T *)total = NPC_V(total)(NPC_V(add)(acc[0], acc[2]));
+}
+
+NPC_INLINE void NPC_V(max_update_body)(NPC_T *restrict best, int32_t *restrict tap,
+                                       const NPC_T *restrict source, const int64_t stride,
+                                       int64_t count, int32_t number)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const NPC_T v = source[i * stride], b = best[i];
+        const int take = (v > b) | ((v != v) & (b == b)) | (tap[i] < 0);
+        best[i] = take ? v : b;
+        tap[i] = take ? number : tap[i];
+    }
+}
+
+static void NPC_NAME(max_update)(void *best, int32_t *tap, const void *from, int64_t stride,
+                                 int64_t count, int32_t number)
+{
+    if (stride == 1) /* constant strides let the compiler use plain loads and shuffles */
+        NPC_V(max_update_body)(best, tap, from, 1, count, number);
+    else if (stride == 2)
+        NPC_V(max_update_body)(best, tap, from, 2, count, number);
+    else
+        NPC_V(max_update_body)(best, tap, from, stride, count, number);
+}

@@ -1,0 +1,19 @@
+/* The table of one ISA and dtype, filled from kernels.def. */
+static const npc_kernels NPC_NAME(kernels) = {
+    .isa = NPC_PASTE(NPC_ISA_, NPC_ISA),
+    .dtype = NPC_DTYPE_ID,
+    .lanes = NPC_LANES,
+    .max_rows = {0, NPC_UK1_ROWS_1, NPC_UK1_ROWS_2, NPC_UK1_ROWS_3, NPC_UK1_ROWS_4},
+    .max_dot_rows = NPC_DOT_ROWS,
+    .max_dot_cols = NPC_DOT_COLS,
+#define NPC_TILE(rows, vecs)                                                                       \
+    .uk1[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk1_##rows##x##vecs) : NULL,
+#define NPC_DOT(rows, cols)                                                                        \
+    .dot[rows][cols] =                                                                             \
+        rows <= NPC_DOT_ROWS && cols <= NPC_DOT_COLS ? NPC_NAME(dot_##rows##x##cols) : NULL,
+#define NPC_KERNEL(name) .name = NPC_NAME(name),
+#include "../kernels.def"
+#undef NPC_TILE
+#undef NPC_DOT
+#undef NPC_KERNEL
+};

@@ -1,0 +1,66 @@
+/* UK1, the micro-kernel that carries nearly everything: see npc_uk1_args for its contract.
+ *
+ * A tile holds rows x vecs accumulators in registers. Each step of k loads vecs vectors of the panel
+ * and broadcasts one element of each row of A, which stays unpacked: every row is read in its own
+ * order, one stream a row.
+ */
+NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const int vecs)
+{
+    const NPC_T *restrict b = args->b;
+    const int64_t depth = args->depth, b_stride = args->b_stride;
+    const NPC_T *a[NPC_MAX_ROWS];
+    NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
+
+    assert(depth >= 0 && args->last_lanes >= 1 && args->last_lanes <= NPC_LANES);
+    NPC_UNROLL
+    for (int i = 0; i < rows; i++) {
+        a[i] = args->a[i];
+        NPC_UNROLL
+        for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(zero)();
+    }
+    for (int64_t k = 0; k < depth; k++) {
+        NPC_VEC panel[NPC_MAX_VECS];
+        NPC_UNROLL
+        for (int j = 0; j < vecs; j++) panel[j] = NPC_V(load)(b + j * NPC_LANES);
+        b += b_stride;
+        NPC_UNROLL
+        for (int i = 0; i < rows; i++) {
+            const NPC_VEC w = NPC_V(broadcast)(a[i] + k);
+            NPC_UNROLL
+            for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(fma)(w, panel[j], acc[i][j]);
+        }
+    }
+
+    const int last = args->last_lanes;
+    NPC_UNROLL
+    for (int i = 0; i < rows; i++) {
+        NPC_T *c = args->c[i];
+        if (args->accumulate) {
+            NPC_UNROLL
+            for (int j = 0; j < vecs - 1; j++)
+                acc[i][j] = NPC_V(add)(NPC_V(load)(c + j * NPC_LANES), acc[i][j]);
+            acc[i][vecs - 1] =
+                NPC_V(add)(NPC_V(load_first)(c + (vecs - 1) * NPC_LANES, last), acc[i][vecs - 1]);
+        }
+        if (args->bias) {
+            const NPC_VEC bias = NPC_V(broadcast)((const NPC_T *)args->bias + i);
+            NPC_UNROLL
+            for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(add)(acc[i][j], bias);
+        }
+        NPC_UNROLL
+        for (int j = 0; j < vecs - 1; j++) NPC_V(store)(c + j * NPC_LANES, acc[i][j]);
+        if (last == NPC_LANES)
+            NPC_V(store)(c + (vecs - 1) * NPC_LANES, acc[i][vecs - 1]);
+        else
+            NPC_V(store_first)(c + (vecs - 1) * NPC_LANES, acc[i][vecs - 1], last);
+    }
+}
+
+/* Tiles that do not fit into the registers are left empty here and NULL in the table. */
+#define NPC_TILE(rows, vecs)                                                                       \
+    static void NPC_NAME(uk1_##rows##x##vecs)(const npc_uk1_args *args)                            \
+    {                                                                                              \
+        if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk1_body)(args, rows, vecs);                        \
+    }
+#include "../kernels.def"
+#undef NPC_TILE

@@ -1,0 +1,167 @@
+/* The kernel tables of all instruction sets, and the record of which slots have run. */
+#include "kernels.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/dtype.h"
+
+#define NPC_ISA_ENTRY(name, compiled) const npc_kernels *npc_kernels__##name(npc_dtype dtype);
+#include "../core/isa.def"
+#undef NPC_ISA_ENTRY
+
+#define TABLE_IF_0(name) NULL
+#define TABLE_IF_1(name) npc_kernels__##name(dtype)
+#define TABLE_IF2(compiled, name) TABLE_IF_##compiled(name)
+#define TABLE_IF(compiled, name) TABLE_IF2(compiled, name)
+
+const npc_kernels *npc_kernels_of(int isa, npc_dtype dtype)
+{
+    switch (isa) {
+#define NPC_ISA_ENTRY(name, compiled)                                                              \
+    case NPC_ISA_##name:                                                                           \
+        return TABLE_IF(compiled, name);
+#include "../core/isa.def"
+#undef NPC_ISA_ENTRY
+    default:
+        return NULL;
+    }
+}
+
+/* A slot of kernels.def, and for UK1 and dot its variants, which are branches of their own. */
+enum variant { FIRST, ACCUMULATE, TAIL, VARIANTS };
+enum slot {
+#define NPC_TILE(rows, vecs) SLOT_uk1_##rows##x##vecs,
+#define NPC_DOT(rows, cols) SLOT_dot_##rows##x##cols,
+#define NPC_KERNEL(name) SLOT_##name,
+#include "kernels.def"
+#undef NPC_TILE
+#undef NPC_DOT
+#undef NPC_KERNEL
+    SLOTS
+};
+
+static const struct slot_info {
+    const char *name;
+    int variants, rows, vecs, cols;
+} slots[SLOTS] = {
+#define NPC_TILE(rows, vecs) {"uk1_" #rows "x" #vecs, VARIANTS, rows, vecs, 0},
+#define NPC_DOT(rows, cols) {"dot_" #rows "x" #cols, VARIANTS, rows, 0, cols},
+#define NPC_KERNEL(name) {#name, 1, 0, 0, 0},
+#include "kernels.def"
+#undef NPC_TILE
+#undef NPC_DOT
+#undef NPC_KERNEL
+};
+
+static const short uk1_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
+#define NPC_TILE(rows, vecs) [vecs][rows] = SLOT_uk1_##rows##x##vecs,
+#include "kernels.def"
+#undef NPC_TILE
+};
+static const short dot_slot[NPC_MAX_DOT_ROWS + 1][NPC_MAX_DOT_COLS + 1] = {
+#define NPC_DOT(rows, cols) [rows][cols] = SLOT_dot_##rows##x##cols,
+#include "kernels.def"
+#undef NPC_DOT
+};
+
+enum { DTYPES = 2 }; /* NPC_F32 and NPC_F64 */
+static unsigned char reached[NPC_ISA_COUNT][DTYPES][SLOTS][VARIANTS];
+
+/* Reads before it writes: a flag that is set already costs no traffic between cores. */
+NPC_INLINE void mark(const npc_kernels *k, int slot, int variant)
+{
+    unsigned char *flag = &reached[k->isa][k->dtype][slot][variant];
+    if (!__atomic_load_n(flag, __ATOMIC_RELAXED)) __atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+}
+
+int npc_coverage_count(void) { return NPC_ISA_COUNT * DTYPES * SLOTS * VARIANTS; }
+
+void npc_coverage_slot(int index, char *name, size_t name_size, int *usable, int *was_reached)
+{
+    static const char *const suffix[] = {"", ":accumulate", ":tail"};
+    const int variant = index % VARIANTS, slot = index / VARIANTS % SLOTS;
+    const int dtype = index / VARIANTS / SLOTS % DTYPES, isa = index / VARIANTS / SLOTS / DTYPES;
+    const struct slot_info *info = &slots[slot];
+    const npc_kernels *k = npc_isa_supported(isa) ? npc_kernels_of(isa, (npc_dtype)dtype) : NULL;
+
+    snprintf(name, name_size, "%s/%s/%s%s", npc_isa_name(isa), npc_dtype_name((npc_dtype)dtype),
+             info->name, suffix[variant]);
+    *usable = k && variant < info->variants;
+    if (k && info->vecs) *usable &= k->uk1[info->vecs][info->rows] != NULL;
+    if (k && info->cols) *usable &= k->dot[info->rows][info->cols] != NULL;
+    *was_reached = __atomic_load_n(&reached[isa][dtype][slot][variant], __ATOMIC_RELAXED);
+}
+
+void npc_coverage_reset(void)
+{
+    unsigned char *flags = &reached[0][0][0][0];
+    for (size_t i = 0; i < sizeof reached; i++) __atomic_store_n(flags + i, 0, __ATOMIC_RELAXED);
+}
+
+void npc_run_uk1(const npc_kernels *k, int rows, int vecs, const npc_uk1_args *args)
+{
+    assert(k->uk1[vecs][rows]);
+    mark(k, uk1_slot[vecs][rows], args->accumulate ? ACCUMULATE : FIRST);
+    if (args->last_lanes != k->lanes) mark(k, uk1_slot[vecs][rows], TAIL);
+    k->uk1[vecs][rows](args);
+}
+
+void npc_run_dot(const npc_kernels *k, int rows, int cols, const npc_dot_args *args)
+{
+    assert(k->dot[rows][cols]);
+    mark(k, dot_slot[rows][cols], args->accumulate ? ACCUMULATE : FIRST);
+    if (args->depth % k->lanes) mark(k, dot_slot[rows][cols], TAIL);
+    k->dot[rows][cols](args);
+}
+
+void npc_run_pack(const npc_kernels *k, const npc_pack_args *args)
+{
+    mark(k, SLOT_pack, 0);
+    k->pack(args);
+}
+
+int npc_run_has_nan(const npc_kernels *k, const void *c, int64_t stride, int64_t rows, int64_t cols)
+{
+    mark(k, SLOT_has_nan, 0);
+    return k->has_nan(c, stride, rows, cols);
+}
+
+void npc_run_add(const npc_kernels *k, void *to, const void *from, int64_t count)
+{
+    mark(k, SLOT_add, 0);
+    k->add(to, from, count);
+}
+
+void npc_run_sum(const npc_kernels *k, const void *from, int64_t count, void *total)
+{
+    mark(k, SLOT_sum, 0);
+    k->sum(from, count, total);
+}
+
+void npc_run_max_update(const npc_kernels *k, void *best, int32_t *tap, const void *from,
+                        int64_t stride, int64_t count, int32_t number)
+{
+    mark(k, SLOT_max_update, 0);
+    k->max_update(best, tap, from, stride, count, number);
+}
+
+double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)
+{
+    enum { MAX_DEPTH = 512 };
+    static _Alignas(64) char a[NPC_MAX_ROWS * MAX_DEPTH * sizeof(double)];
+    static _Alignas(64) char b[NPC_MAX_TILE * MAX_DEPTH * sizeof(float)];
+    static _Alignas(64) char c[NPC_MAX_ROWS * NPC_MAX_TILE * sizeof(float)];
+    const npc_kernels *k = npc_isa_supported(isa) ? npc_kernels_of(isa, dtype) : NULL;
+    if (!k || rows < 1 || rows > NPC_MAX_ROWS || vecs < 1 || vecs > NPC_MAX_VECS ||
+        !k->uk1[vecs][rows] || depth < 0 || depth > MAX_DEPTH)
+        return 0.0;
+    const int64_t size = (int64_t)npc_dtype_size(dtype), lanes = (int64_t)k->lanes * vecs;
+    npc_uk1_args args = {.depth = depth, .b = b, .b_stride = lanes, .last_lanes = k->lanes};
+    for (int i = 0; i < rows; i++) {
+        args.a[i] = a + i * depth * size;
+        args.c[i] = c + i * lanes * size;
+    }
+    for (int64_t r = 0; r < repeats; r++) k->uk1[vecs][rows](&args);
+    return 2.0 * (double)(rows * lanes * depth) * (double)repeats;
+}

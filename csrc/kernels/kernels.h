@@ -1,0 +1,111 @@
+/* kernels.h: the kernel table, the only door between algorithms and instruction sets.
+ *
+ * Kernels know pointers, strides and counts. They allocate nothing, report nothing, and read or
+ * write nothing beyond what their arguments name. All strides and offsets are in elements unless a
+ * name ends in _bytes. Names: npc_<dtype>_<kernel>_<tile>__<isa>.
+ */
+#ifndef NPC_KERNELS_KERNELS_H
+#define NPC_KERNELS_KERNELS_H
+
+#include "../core/common.h"
+#include "../core/cpu.h"
+#include "../include/npc.h"
+
+enum {
+    NPC_MAX_ROWS = 14,      /* of a UK1 tile */
+    NPC_MAX_VECS = 4,       /* likewise */
+    NPC_MAX_TILE = 64,      /* the most lanes of a tile: 4 vectors of 16 floats */
+    NPC_MAX_DOT_ROWS = 4,
+    NPC_MAX_DOT_COLS = 6
+};
+
+/* UK1, rows x panel: c[i][j] = sum over k < depth of a[i][k] * b[k * b_stride + j], for each row i
+ * and the tile's lanes j. Each c[i][j] is one chain of fused multiply-adds from zero in order of k
+ * (multiply, then add, where the ISA has no fma), whatever the tile. `accumulate` adds the chain to
+ * what c holds; `bias` (one per row, or NULL) is added last. */
+typedef struct npc_uk1_args {
+    int64_t depth;
+    const void *a[NPC_MAX_ROWS];
+    const void *b;
+    int64_t b_stride;
+    void *c[NPC_MAX_ROWS];
+    const void *bias;
+    int32_t accumulate;
+    int32_t last_lanes; /* lanes of the tile's last vector that are stored, >= 1 */
+} npc_uk1_args;
+
+/* A vector of a packed panel row gathers its lanes from stretches of the source: lanes in `mask`
+ * come from (base + offset)[lane]; lanes in no segment are zero (they lie in the padding). */
+typedef struct npc_pack_segment {
+    int64_t offset_bytes; /* of lane 0, which need not exist, from the channel's first element */
+    uint32_t mask;        /* consecutive lanes */
+    uint32_t last;        /* whether it is the vector's last segment */
+} npc_pack_segment;
+
+/* For each channel, `vectors` vectors in order of the segments; vector v of a channel goes to row
+ * v / row_vectors, vector v % row_vectors of that row. Every vector has at least one segment. */
+typedef struct npc_pack_args {
+    const char *base;
+    int64_t channels, channel_stride_bytes;
+    const npc_pack_segment *segments;
+    int64_t vectors, row_vectors;
+    void *panel;
+    int64_t panel_stride;
+} npc_pack_args;
+
+/* Dot products: c[i * c_stride + j] = sum over p < depth of a[i][p] * b[j * b_stride + p]. */
+typedef struct npc_dot_args {
+    int64_t depth;
+    const void *a[NPC_MAX_DOT_ROWS];
+    const void *b;
+    int64_t b_stride;
+    void *c;
+    int64_t c_stride;
+    int32_t accumulate;
+} npc_dot_args;
+
+typedef void npc_uk1_fn(const npc_uk1_args *args);
+typedef void npc_pack_fn(const npc_pack_args *args);
+typedef void npc_dot_fn(const npc_dot_args *args);
+
+/* Whether rows x cols elements, rows `stride` apart, hold a NaN. */
+typedef int npc_has_nan_fn(const void *c, int64_t stride, int64_t rows, int64_t cols);
+/* to[i] += from[i] */
+typedef void npc_add_fn(void *to, const void *from, int64_t count);
+/* *total = the sum of count elements. */
+typedef void npc_sum_fn(const void *from, int64_t count, void *total);
+/* Where from[i * stride] beats best[i] (greater, or the first NaN, or tap[i] < 0): takes it and sets
+ * tap[i] = number. */
+typedef void npc_max_update_fn(void *best, int32_t *tap, const void *from, int64_t stride,
+                               int64_t count, int32_t number);
+
+typedef struct npc_kernels {
+    int isa;
+    npc_dtype dtype;
+    int lanes;                           /* elements of a vector */
+    int max_rows[NPC_MAX_VECS + 1];      /* of a UK1 tile of so many vectors; 0: none */
+    int max_dot_rows, max_dot_cols;
+    npc_uk1_fn *uk1[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
+    npc_dot_fn *dot[NPC_MAX_DOT_ROWS + 1][NPC_MAX_DOT_COLS + 1];
+    npc_pack_fn *pack;
+    npc_has_nan_fn *has_nan;
+    npc_add_fn *add;
+    npc_sum_fn *sum;
+    npc_max_update_fn *max_update;
+} npc_kernels;
+
+/* The tables of an ISA that is compiled in, or NULL; dtype is F32 or F64. */
+const npc_kernels *npc_kernels_of(int isa, npc_dtype dtype);
+
+/* Calls of kernels go through these, which mark the slot as reached (see npc_coverage_slot). */
+void npc_run_uk1(const npc_kernels *kernels, int rows, int vecs, const npc_uk1_args *args);
+void npc_run_dot(const npc_kernels *kernels, int rows, int cols, const npc_dot_args *args);
+void npc_run_pack(const npc_kernels *kernels, const npc_pack_args *args);
+int npc_run_has_nan(const npc_kernels *kernels, const void *c, int64_t stride, int64_t rows,
+                    int64_t cols);
+void npc_run_add(const npc_kernels *kernels, void *to, const void *from, int64_t count);
+void npc_run_sum(const npc_kernels *kernels, const void *from, int64_t count, void *total);
+void npc_run_max_update(const npc_kernels *kernels, void *best, int32_t *tap, const void *from,
+                        int64_t stride, int64_t count, int32_t number);
+
+#endif

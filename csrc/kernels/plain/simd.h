@@ -1,0 +1,56 @@
+/* The kernels' vocabulary for any CPU: 16-byte vectors in the compiler's own notation, which become
+ * SSE2, NEON or scalar code. There is no fma: a product is rounded before it is added. */
+#ifndef NPC_KERNELS_PLAIN_SIMD_H
+#define NPC_KERNELS_PLAIN_SIMD_H
+
+#include <string.h>
+
+#include "../kernels.h"
+
+/* rows * vecs accumulators + vecs panel vectors + 2 temporaries <= 16 registers */
+#define NPC_UK1_ROWS_1 8
+#define NPC_UK1_ROWS_2 5
+#define NPC_UK1_ROWS_3 3
+#define NPC_UK1_ROWS_4 0
+#define NPC_DOT_ROWS 2
+#define NPC_DOT_COLS 4
+
+#define NPC_PLAIN_VOCABULARY(t, type, n_lanes)                                                     \
+    typedef type t##_vec __attribute__((vector_size(16)));                                         \
+    NPC_INLINE t##_vec t##_zero(void) { return (t##_vec){0}; }                                     \
+    NPC_INLINE t##_vec t##_broadcast(const type *p) { return (t##_vec){0} + *p; }                  \
+    NPC_INLINE t##_vec t##_load(const type *p)                                                     \
+    {                                                                                              \
+        t##_vec v;                                                                                 \
+        memcpy(&v, p, sizeof v);                                                                   \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE void t##_store(type *p, t##_vec v) { memcpy(p, &v, sizeof v); }                     \
+    NPC_INLINE t##_vec t##_add(t##_vec a, t##_vec b) { return a + b; }                             \
+    NPC_INLINE t##_vec t##_fma(t##_vec a, t##_vec b, t##_vec c) { return a * b + c; }              \
+    NPC_INLINE t##_vec t##_merge_masked(t##_vec v, const type *p, uint32_t mask)                   \
+    {                                                                                              \
+        for (int i = 0; i < (n_lanes); i++)                                                        \
+            if (mask >> i & 1) v[i] = p[i];                                                        \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE t##_vec t##_load_first(const type *p, int n)                                        \
+    {                                                                                              \
+        return t##_merge_masked((t##_vec){0}, p, (1u << n) - 1);                                   \
+    }                                                                                              \
+    NPC_INLINE void t##_store_first(type *p, t##_vec v, int n)                                     \
+    {                                                                                              \
+        for (int i = 0; i < n; i++) p[i] = v[i];                                                   \
+    }                                                                                              \
+    NPC_INLINE type t##_total(t##_vec v)                                                           \
+    {                                                                                              \
+        type sum = v[0];                                                                           \
+        for (int i = 1; i < (n_lanes); i++) sum += v[i];                                           \
+        return sum;                                                                                \
+    }
+
+enum { F32_LANES = 4, F64_LANES = 2 };
+NPC_PLAIN_VOCABULARY(f32, float, F32_LANES)
+NPC_PLAIN_VOCABULARY(f64, double, F64_LANES)
+
+#endif

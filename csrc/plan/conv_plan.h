@@ -1,0 +1,44 @@
+/* conv_plan.h: what an algorithm is given, and the list of algorithms. */
+#ifndef NPC_PLAN_CONV_PLAN_H
+#define NPC_PLAN_CONV_PLAN_H
+
+#include "../core/dtype.h"
+#include "../core/parallel.h"
+#include "../kernels/kernels.h"
+
+typedef struct npc_conv_problem {
+    npc_conv_operation operation;
+    const npc_conv_geometry *geometry;
+    const npc_conv_arrays *arrays; /* NULL while candidates are asked */
+    npc_dtype dtype;
+    const npc_kernels *kernels;
+    npc_team *team;
+    int64_t shared_bytes; /* workspace shared by the threads, for npc_plan_info */
+} npc_conv_problem;
+
+/* An algorithm accepts a problem or declines with a reason, and computes what it accepted. It may
+ * not look at the batch or the team when it decides: the choice must not depend on them. */
+typedef struct npc_conv_algorithm {
+    const char *name;
+    const char *(*declines)(const npc_conv_problem *problem);
+    npc_status (*run)(npc_conv_problem *problem);
+} npc_conv_algorithm;
+
+#define NPC_CONV_ALGORITHM(name) extern const npc_conv_algorithm npc_conv_##name;
+#include "conv_algorithms.def"
+#undef NPC_CONV_ALGORITHM
+
+/* Derived sizes that every algorithm uses. */
+NPC_INLINE int64_t npc_group_in(const npc_conv_geometry *g) { return g->in_channels / g->groups; }
+NPC_INLINE int64_t npc_group_out(const npc_conv_geometry *g) { return g->out_channels / g->groups; }
+NPC_INLINE int64_t npc_conv_depth(const npc_conv_geometry *g)
+{
+    return npc_group_in(g) * npc_volume(g->kernel);
+}
+double npc_conv_flops(const npc_conv_geometry *geometry);
+
+/* Shared workspace: `size` bytes, aligned, counted in problem->shared_bytes; NULL if there are none.
+ * free() releases it. */
+void *npc_shared_workspace(npc_conv_problem *problem, int64_t size);
+
+#endif

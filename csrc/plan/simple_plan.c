@@ -1,0 +1,48 @@
+#include "simple_plan.h"
+
+#include <string.h>
+
+#include "../core/dtype.h"
+
+npc_plan_info *npc_last_plan(void)
+{
+    static _Thread_local npc_plan_info last;
+    return &last;
+}
+
+npc_status npc_simple_kernels(const npc_options *options, npc_dtype dtype,
+                              const npc_kernels **kernels)
+{
+    const int isa = options->isa == NPC_AUTO ? npc_best_isa() : options->isa;
+    if (!npc_isa_compiled(isa) || !npc_isa_supported(isa)) return NPC_UNSUPPORTED_ISA;
+    *kernels = npc_kernels_of(isa, dtype);
+    return NPC_OK;
+}
+
+void npc_simple_info(npc_plan_info *info, const char *operation, const npc_kernels *kernels,
+                     const npc_team *team)
+{
+    const int threads = team->threads_used > 0 ? team->threads_used : 1;
+    *info = (npc_plan_info){.operation = operation,
+                            .algorithm = "direct",
+                            .isa = npc_isa_name(kernels->isa),
+                            .dtype = npc_dtype_name(kernels->dtype),
+                            .num_threads = threads,
+                            .pieces = team->pieces,
+                            .workspace_bytes = (int64_t)team->scratch_bytes * threads};
+}
+
+void npc_zero_plane(const npc_array *array, char *plane, int64_t d, int64_t h, int64_t w,
+                    int64_t size)
+{
+    const int joined = array->stride[4] == size || w == 1;
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t j = 0; j < h; j++) {
+            char *row = plane + i * array->stride[2] + j * array->stride[3];
+            if (joined)
+                memset(row, 0, (size_t)(w * size));
+            else
+                for (int64_t k = 0; k < w; k++) memset(row + k * array->stride[4], 0, (size_t)size);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+/* simple_plan.h: what the operations with one algorithm share: kernels, info, zeroing. */
+#ifndef NPC_PLAN_SIMPLE_PLAN_H
+#define NPC_PLAN_SIMPLE_PLAN_H
+
+#include "../core/parallel.h"
+#include "../kernels/kernels.h"
+
+/* The kernels of the forced or best ISA, or NPC_UNSUPPORTED_ISA. */
+npc_status npc_simple_kernels(const npc_options *options, npc_dtype dtype,
+                              const npc_kernels **kernels);
+
+void npc_simple_info(npc_plan_info *info, const char *operation, const npc_kernels *kernels,
+                     const npc_team *team);
+
+/* Sets a (D, H, W) plane of an array to zero. */
+void npc_zero_plane(const npc_array *array, char *plane, int64_t d, int64_t h, int64_t w,
+                    int64_t size);
+
+#endif

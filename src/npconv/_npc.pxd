@@ -1,0 +1,152 @@
+# Declarations of csrc/include/npc.h, whose comments say what everything means.
+from libc.stdint cimport int64_t
+
+cdef extern from "npc.h" nogil:
+    ctypedef enum npc_status:
+        NPC_OK
+        NPC_NO_MEMORY
+        NPC_INTERRUPTED
+        NPC_BAD_INDEX
+        NPC_UNSUPPORTED_ALGORITHM
+        NPC_UNSUPPORTED_ISA
+        NPC_INVALID_GEOMETRY
+    const char *npc_version()
+    const char *npc_status_text(npc_status status)
+
+    ctypedef enum npc_dtype:
+        NPC_F32
+        NPC_F64
+        NPC_F16
+        NPC_I8
+        NPC_U8
+        NPC_I16
+        NPC_U16
+        NPC_I32
+        NPC_U32
+        NPC_I64
+        NPC_U64
+
+    ctypedef struct npc_array:
+        char *data
+        int64_t stride[5]
+        npc_dtype dtype
+        int swapped
+
+    ctypedef struct npc_conv_geometry:
+        int64_t batch, groups, in_channels, out_channels
+        int64_t input[3]
+        int64_t kernel[3]
+        int64_t output[3]
+        int64_t stride[3]
+        int64_t dilation[3]
+        int64_t pad_before[3]
+        int64_t pad_after[3]
+
+    ctypedef struct npc_pool_geometry:
+        int64_t batch, channels
+        int64_t input[3]
+        int64_t kernel[3]
+        int64_t output[3]
+        int64_t stride[3]
+        int64_t dilation[3]
+        int64_t pad_before[3]
+        int64_t pad_after[3]
+
+    ctypedef enum npc_conv_operation:
+        NPC_FORWARD
+        NPC_INPUT_GRAD
+        NPC_WEIGHT_GRAD
+
+    ctypedef struct npc_conv_arrays:
+        npc_array x
+        npc_array y
+        void *weight
+        const void *bias
+
+    ctypedef struct npc_options:
+        int algorithm
+        int isa
+        int num_threads
+        int strict
+        int (*interrupted)() noexcept nogil
+
+    int NPC_AUTO
+
+    ctypedef struct npc_plan_info:
+        const char *operation
+        const char *algorithm
+        const char *isa
+        const char *dtype
+        int num_threads
+        int64_t pieces
+        int64_t workspace_bytes
+    npc_plan_info *npc_last_plan()
+
+    ctypedef struct npc_candidate:
+        const char *name
+        const char *reason
+
+    npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
+                        const npc_conv_arrays *arrays, npc_dtype dtype,
+                        const npc_options *options, npc_plan_info *info)
+    npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad,
+                                  void *out, npc_dtype dtype, const npc_options *options,
+                                  npc_plan_info *info)
+    npc_status npc_conv_candidates(npc_conv_operation operation,
+                                   const npc_conv_geometry *geometry, npc_dtype dtype,
+                                   const npc_options *options, npc_candidate *candidates)
+    int npc_conv_algorithm_count()
+    const char *npc_conv_algorithm_name(int algorithm)
+
+    ctypedef enum npc_index_kind:
+        NPC_INDEX_FLAT
+        NPC_INDEX_WINDOW
+    npc_status npc_max_pool(const npc_pool_geometry *geometry, const npc_array *x,
+                            const npc_array *y, int64_t *indices, npc_index_kind kind,
+                            npc_dtype dtype, const npc_options *options, npc_plan_info *info)
+    npc_status npc_max_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
+                                     const int64_t *indices, npc_index_kind kind,
+                                     const npc_array *dx, npc_dtype dtype,
+                                     const npc_options *options, npc_plan_info *info)
+
+    npc_status npc_im2col(const npc_conv_geometry *geometry, const npc_array *x,
+                          const npc_array *cols, npc_dtype dtype, const npc_options *options,
+                          npc_plan_info *info)
+    npc_status npc_col2im(const npc_conv_geometry *geometry, const npc_array *cols,
+                          const npc_array *dx, npc_dtype dtype, const npc_options *options,
+                          npc_plan_info *info)
+
+    ctypedef enum npc_pad_mode:
+        NPC_PAD_CONSTANT
+        NPC_PAD_REFLECT
+        NPC_PAD_EDGE
+        NPC_PAD_SYMMETRIC
+        NPC_PAD_WRAP
+    enum: NPC_MAX_RANK
+    ctypedef struct npc_pad_geometry:
+        int rank
+        npc_pad_mode mode
+        int64_t shape[64]
+        int64_t before[64]
+        int64_t after[64]
+    npc_status npc_pad(const npc_pad_geometry *geometry, const char *x, const int64_t *x_stride,
+                       int item_size, int swap_size, const char *values, char *out,
+                       const npc_options *options, npc_plan_info *info)
+    npc_status npc_pad_backward(const npc_pad_geometry *geometry, const npc_array *grad,
+                                const int64_t *grad_stride, void *dx, npc_dtype dtype,
+                                const npc_options *options, npc_plan_info *info)
+
+    int npc_isa_count()
+    const char *npc_isa_name(int isa)
+    int npc_isa_compiled(int isa)
+    int npc_isa_supported(int isa)
+    const char *npc_cpu_features()
+    int npc_has_openmp()
+    int npc_max_threads()
+    int npc_get_num_threads()
+    void npc_set_num_threads(int num_threads)
+    int npc_coverage_count()
+    void npc_coverage_slot(int slot, char *name, size_t name_size, int *usable, int *reached)
+    void npc_coverage_reset()
+    double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth,
+                         int64_t repeats)
