@@ -16,7 +16,7 @@ Pair = tuple[int, int]
 
 
 def _contiguous(a: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(a)
+    return np.array(a, order="C")
 
 
 def _transposed(a: np.ndarray) -> np.ndarray:
@@ -114,6 +114,7 @@ def make(
         values = rng.integers(-largest, largest + 1, drawn).astype(dtype)
     else:
         values = rng.standard_normal(drawn).astype(dtype)
+    values = np.asarray(values)  # a shape without axes gives a scalar
     if form.memory == BROADCAST:
         return np.broadcast_to(values, shape)
     result = MEMORY[form.memory](values)

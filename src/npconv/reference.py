@@ -468,7 +468,9 @@ def pad(
     dtype = checks.pad_dtype(x)
     g = geometry.pad_geometry(x.shape, pad_width, mode, dtype.itemsize)
     widths = list(zip(g.before, g.after, strict=True))
-    if mode == "constant":
+    if not widths:
+        padded = x  # numpy.pad refuses an array without axes, of which nothing can be padded
+    elif mode == "constant":
         padded = np.pad(x, widths, constant_values=constant_values)
     else:
         padded = np.pad(x, widths, mode)  # type: ignore[call-overload]
