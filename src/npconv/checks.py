@@ -54,7 +54,9 @@ def show(value: object) -> str:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, (tuple, list)) and len(value) <= 8:
         inner = ", ".join(
-            show(item) if isinstance(item, (int, tuple, list)) else reprlib.repr(item)
+            show(item)
+            if isinstance(item, (int, tuple, list)) and not isinstance(item, bool)
+            else reprlib.repr(item)
             for item in value
         )
         return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
@@ -156,7 +158,7 @@ def _pad_width_by_axis(value: Mapping[Any, Any], ndim: int) -> Pairs:
     for key, width in value.items():
         axis = integer(key, "pad_width's axis", -ndim)
         if axis >= ndim:
-            raise ValueError(f"pad_width names axis {show(axis)}, but x has {ndim} axes")
+            raise ValueError(f"pad_width names axis {show(axis)}, but the array has {ndim} axes")
         pairs[axis] = pad_width(width, 1)[0]
     return tuple(pairs)
 
@@ -212,10 +214,10 @@ def float_dtype(**operands: Array | None) -> np.dtype[Any]:
         result = np.result_type(*dtypes.values())
     except TypeError:
         result = None
-    if result == FLOAT32:
-        return FLOAT32
-    if result == FLOAT64:
-        return FLOAT64
+    # Not by ==, which takes None for float64.
+    for float_type in (FLOAT32, FLOAT64):
+        if result is not None and result.type is float_type.type:
+            return float_type
     what = ", ".join(f"{name} is {dtype}" for name, dtype in dtypes.items())
     became = "" if result is None or len(dtypes) == 1 else f" (together {result})"
     raise TypeError(f"{what}{became}; expected float32 or float64 after NumPy's promotion")
@@ -227,6 +229,29 @@ def pad_dtype(x: Array) -> np.dtype[Any]:
     if dtype.kind not in _PAD_KINDS or dtype.itemsize not in _PAD_ITEMSIZES:
         raise TypeError(f"x is {dtype}; expected a bool, integer, real or complex dtype")
     return dtype
+
+
+def constant_values(value: object, x: Array) -> Array:
+    """Return a value for both sides of every axis, (x.ndim, 2), in x's dtype."""
+    given = array(value, "constant_values")
+    if given.dtype.kind not in _PAD_KINDS:
+        raise TypeError(f"constant_values is {given.dtype}; expected numbers")
+    if given.dtype.kind == "c" and x.dtype.kind != "c":
+        raise TypeError(f"constant_values is {given.dtype}, which x's {x.dtype} cannot hold")
+    if x.dtype.kind in "iu":
+        limits = np.iinfo(x.dtype)
+        for item in given.ravel().tolist():
+            if not limits.min - 1 < item < limits.max + 1:  # NaN neither
+                raise ValueError(f"constant_values has {show(item)}, too large for x's {x.dtype}")
+    try:
+        pairs = np.broadcast_to(given, (x.ndim, 2))
+    except ValueError:
+        raise ValueError(
+            f"constant_values must be one value, a pair (before, after) or one pair for each of "
+            f"the {x.ndim} axes, got shape {given.shape}"
+        ) from None
+    with np.errstate(over="ignore"):  # 1e300 is infinite in float32
+        return pairs.astype(x.dtype, order="C")
 
 
 def rank(value: Array, name: str, ranks: tuple[int, ...], axes: str) -> None:

@@ -467,11 +467,12 @@ def pad(
     x = checks.array(x, "x")
     dtype = checks.pad_dtype(x)
     g = geometry.pad_geometry(x.shape, pad_width, mode, dtype.itemsize)
+    values = checks.constant_values(constant_values, x)
     widths = list(zip(g.before, g.after, strict=True))
     if not widths:
         padded = x  # numpy.pad refuses an array without axes, of which nothing can be padded
     elif mode == "constant":
-        padded = np.pad(x, widths, constant_values=constant_values)
+        padded = np.pad(x, widths, constant_values=values)
     else:
         padded = np.pad(x, widths, mode)  # type: ignore[call-overload]
     return np.array(padded, order="C")

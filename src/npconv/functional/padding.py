@@ -85,7 +85,9 @@ def pad(
     given = checks.array(x, "x")
     dtype = checks.pad_dtype(given)
     geometry = pad_geometry(given.shape, pad_width, mode, dtype.itemsize)
-    values = _constants(constant_values, given)
+    values = checks.constant_values(constant_values, given)
+    if not geometry.shape:
+        return given.copy()  # no axis, nothing to pad
     result = np.empty(geometry.padded_shape, dtype)
     # Elements are moved, not read: the byte order of x is that of the result.
     plain = dtype.newbyteorder("=")
@@ -144,21 +146,8 @@ def pad_backward(
     errors = checks.array(grad, "grad")
     dtype = checks.float_dtype(grad=errors)
     geometry = pad_backward_geometry(errors.shape, pad_width, mode)
+    if not geometry.shape:
+        return np.array(errors, dtype)
     dx = np.empty(geometry.shape, dtype)
     native.pad_backward(geometry, mode, errors, dx, how)
     return dx
-
-
-def _constants(values: object, x: Array) -> Array:
-    """``constant_values`` for both sides of every axis, cast as numpy.pad casts them."""
-    given = checks.array(values, "constant_values")
-    if given.dtype.kind not in "biufc":
-        raise TypeError(f"constant_values is {given.dtype}; expected numbers")
-    try:
-        pairs = np.broadcast_to(given, (x.ndim, 2))
-    except ValueError:
-        raise ValueError(
-            f"constant_values must be one value, a pair (before, after) or one pair for each of "
-            f"the {x.ndim} axes, got shape {given.shape}"
-        ) from None
-    return pairs.astype(x.dtype, order="C")
