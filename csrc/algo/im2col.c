@@ -71,11 +71,11 @@ static void multiply(const job *j, npc_packer *packer, int64_t group, int64_t be
         .c_stride_bytes = NPC_MAX_TILE * j->size,
         .vecs = tile->vecs,
         .last_lanes = tile->count - (tile->vecs - 1) * kernels->lanes,
+        .packer = packer,
+        .channel = group * j->depth,
     };
     for (; product.first < j->blocks; product.first = product.last) {
         product.last = npc_min(product.first + j->panel_blocks, j->blocks);
-        npc_panel_pack(packer, group * j->depth, npc_split(j->depth, j->blocks, product.first),
-                       npc_split(j->depth, j->blocks, product.last), panel, product.panel_stride);
         npc_panel_multiply(&product);
     }
 }

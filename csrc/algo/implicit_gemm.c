@@ -65,7 +65,12 @@ void npc_panel_multiply(const npc_panel_product *p)
     const int64_t row_blocks = npc_ceil_div(p->rows, kernels->max_rows[p->vecs]);
     const int64_t panel_begin = npc_split(p->depth, p->blocks, p->first);
     npc_uk1_args args = {.b_stride = p->panel_stride, .last_lanes = p->last_lanes};
+    npc_pack_source source;
+    int pack = p->packer && npc_panel_source(p->packer, p->channel, panel_begin, &source);
 
+    if (p->packer && !pack)
+        npc_panel_pack(p->packer, p->channel, panel_begin, npc_split(p->depth, p->blocks, p->last),
+                       p->panel, p->panel_stride);
     for (int64_t r = 0; r < row_blocks; r++) {
         const int64_t begin = npc_split(p->rows, row_blocks, r);
         const int rows = (int)(npc_split(p->rows, row_blocks, r + 1) - begin);
@@ -78,8 +83,14 @@ void npc_panel_multiply(const npc_panel_product *p)
             args.b = p->panel + (k - panel_begin) * p->panel_stride * size;
             args.accumulate = block > 0;
             args.bias = p->bias && block == p->blocks - 1 ? p->bias + begin * size : NULL;
+            args.source = NULL;
+            if (pack) {
+                npc_panel_source(p->packer, p->channel, k, &source);
+                args.source = &source;
+            }
             npc_run_uk1(kernels, rows, p->vecs, &args);
         }
+        pack = 0; /* the first row block has packed the panel for the others */
     }
 }
 
@@ -191,6 +202,7 @@ static void run_unit(const job *j, npc_packer *packer, int64_t unit, int64_t *pa
         .c_stride_bytes = NPC_MAX_TILE * size,
         .vecs = tile->vecs,
         .last_lanes = tile->count - (tile->vecs - 1) * lanes,
+        .channel = group * gemm->channels,
     };
     if (in_place) {
         product.c = t->data + first->image * t->stride[0] + channel * t->stride[1] +
@@ -200,13 +212,9 @@ static void run_unit(const job *j, npc_packer *packer, int64_t unit, int64_t *pa
     }
     for (product.first = 0; product.first < j->blocks; product.first = product.last) {
         product.last = npc_min(product.first + j->panel_blocks, j->blocks);
-        if (*packed_group != group || j->panel_blocks < j->blocks) {
-            npc_panel_pack(packer, group * gemm->channels,
-                           npc_split(j->depth, j->blocks, product.first),
-                           npc_split(j->depth, j->blocks, product.last), panel,
-                           product.panel_stride);
-            *packed_group = group;
-        }
+        const int packed = *packed_group == group && j->panel_blocks == j->blocks;
+        product.packer = packed ? NULL : packer;
+        *packed_group = group;
         npc_panel_multiply(&product);
     }
     if (tile->border)

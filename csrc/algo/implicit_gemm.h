@@ -41,11 +41,14 @@ typedef struct npc_panel_product {
     int64_t depth, blocks, first, last;
     const char *a, *bias;
     int64_t a_stride_bytes, rows;
-    const char *panel; /* its first row is the first row of block `first` */
+    char *panel; /* its first row is the first row of block `first` */
     int64_t panel_stride;
     char *c;
     int64_t c_stride_bytes;
     int vecs, last_lanes;
+    /* NULL: the panel is packed. Otherwise it is packed on the way, from `channel` on. */
+    npc_packer *packer;
+    int64_t channel;
 } npc_panel_product;
 
 void npc_panel_multiply(const npc_panel_product *product);

@@ -167,19 +167,33 @@ static npc_pack_segment *segments_of_tap(const npc_packer *packer, int64_t tap)
     return segment;
 }
 
-/* Rows of whole channels, or of a stretch of taps of one channel, by masked vector loads. */
-static void pack_masked(npc_packer *packer, const char *base, int64_t channels, int64_t tap_begin,
-                        int64_t tap_end, void *panel, int64_t panel_stride)
+int npc_panel_source(npc_packer *packer, int64_t channel, int64_t k_begin, npc_pack_source *source)
+{
+    const npc_window *window = packer->window;
+    const int64_t taps = window->taps, stride = window->source->stride[1];
+    if (!window->masked_loads || taps > NPC_SEGMENT_TAPS) return 0;
+    if (packer->tap_end == 0) build_segments(packer, 0, taps);
+    *source = (npc_pack_source){.base = window->source->data + (channel + k_begin / taps) * stride,
+                                .channel_stride_bytes = stride,
+                                .segments = packer->segments,
+                                .taps = taps,
+                                .first = segments_of_tap(packer, k_begin % taps),
+                                .first_taps = taps - k_begin % taps};
+    return 1;
+}
+
+/* Rows of a stretch of taps of one channel, where the window has more than one stretch. */
+static void pack_stretch(npc_packer *packer, const char *base, int64_t tap_begin, int64_t tap_end,
+                         void *panel, int64_t panel_stride)
 {
     const int64_t begin = tap_begin / NPC_SEGMENT_TAPS * NPC_SEGMENT_TAPS;
     if (packer->tap_begin != begin || packer->tap_end == 0)
         build_segments(packer, begin, npc_min(packer->window->taps, begin + NPC_SEGMENT_TAPS));
-    const npc_pack_args args = {.base = base,
-                                .channels = channels,
-                                .channel_stride_bytes = packer->window->source->stride[1],
-                                .segments = segments_of_tap(packer, tap_begin),
-                                .vectors = (tap_end - tap_begin) * packer->tile->vecs,
-                                .row_vectors = packer->tile->vecs,
+    const npc_pack_args args = {.source = {.base = base,
+                                           .first = segments_of_tap(packer, tap_begin),
+                                           .first_taps = packer->window->taps},
+                                .rows = tap_end - tap_begin,
+                                .vecs = packer->tile->vecs,
                                 .panel = panel,
                                 .panel_stride = panel_stride};
     npc_run_pack(packer->kernels, &args);
@@ -218,22 +232,24 @@ void npc_panel_pack(npc_packer *packer, int64_t channel, int64_t k_begin, int64_
     const npc_window *window = packer->window;
     const int64_t taps = window->taps, channel_stride = window->source->stride[1];
     const int64_t row_bytes = panel_stride * (int64_t)npc_dtype_size(window->dtype);
+    npc_pack_args args = {
+        .rows = k_end - k_begin, .vecs = packer->tile->vecs, .panel = panel, .panel_stride = panel_stride};
     char *to = panel;
 
+    if (npc_panel_source(packer, channel, k_begin, &args.source)) {
+        npc_run_pack(packer->kernels, &args);
+        return;
+    }
     for (int64_t k = k_begin; k < k_end;) {
-        const int64_t c = k / taps, tap = k % taps;
-        const char *base = window->source->data + (channel + c) * channel_stride;
+        const int64_t tap = k % taps;
+        const char *base = window->source->data + (channel + k / taps) * channel_stride;
         int64_t rows = 1;
         if (!window->masked_loads) {
             pack_row(packer, base, tap, to);
-        } else if (tap == 0 && taps <= NPC_SEGMENT_TAPS && k + taps <= k_end) {
-            const int64_t channels = (k_end - k) / taps;
-            pack_masked(packer, base, channels, 0, taps, to, panel_stride);
-            rows = channels * taps;
         } else {
             const int64_t stretch_end = (tap / NPC_SEGMENT_TAPS + 1) * NPC_SEGMENT_TAPS;
             rows = npc_min(npc_min(taps, stretch_end) - tap, k_end - k);
-            pack_masked(packer, base, 1, tap, tap + rows, to, panel_stride);
+            pack_stretch(packer, base, tap, tap + rows, to, panel_stride);
         }
         k += rows;
         to += rows * row_bytes;

@@ -77,6 +77,10 @@ typedef struct npc_packer {
     int64_t tap_begin, tap_end; /* of which segments are there; tap_end == 0: none */
 } npc_packer;
 
+/* Prepares rows [k_begin, ...) for the packing variant of UK1 instead; 0 if the source or so large a
+ * window needs npc_panel_pack. */
+int npc_panel_source(npc_packer *packer, int64_t channel, int64_t k_begin, npc_pack_source *source);
+
 /* Packs rows [k_begin, k_end) of the tile's columns, k = channel * taps + tap, channels counted from
  * `channel`, to panel rows `panel_stride` elements apart. Lanes beyond the tile and taps outside the
  * source become zero. */

@@ -29,7 +29,7 @@ const npc_kernels *npc_kernels_of(int isa, npc_dtype dtype)
 }
 
 /* A slot of kernels.def, and for UK1 and dot its variants, which are branches of their own. */
-enum variant { FIRST, ACCUMULATE, TAIL, VARIANTS };
+enum variant { FIRST, ACCUMULATE, TAIL, PACK, VARIANTS };
 enum slot {
 #define NPC_TILE(rows, vecs) SLOT_uk1_##rows##x##vecs,
 #define NPC_DOT(rows, cols) SLOT_dot_##rows##x##cols,
@@ -46,7 +46,7 @@ static const struct slot_info {
     int variants, rows, vecs, cols;
 } slots[SLOTS] = {
 #define NPC_TILE(rows, vecs) {"uk1_" #rows "x" #vecs, VARIANTS, rows, vecs, 0},
-#define NPC_DOT(rows, cols) {"dot_" #rows "x" #cols, VARIANTS, rows, 0, cols},
+#define NPC_DOT(rows, cols) {"dot_" #rows "x" #cols, TAIL + 1, rows, 0, cols},
 #define NPC_KERNEL(name) {#name, 1, 0, 0, 0},
 #include "kernels.def"
 #undef NPC_TILE
@@ -79,7 +79,7 @@ int npc_coverage_count(void) { return NPC_ISA_COUNT * DTYPES * SLOTS * VARIANTS;
 
 void npc_coverage_slot(int index, char *name, size_t name_size, int *usable, int *was_reached)
 {
-    static const char *const suffix[] = {"", ":accumulate", ":tail"};
+    static const char *const suffix[] = {"", ":accumulate", ":tail", ":pack"};
     const int variant = index % VARIANTS, slot = index / VARIANTS % SLOTS;
     const int dtype = index / VARIANTS / SLOTS % DTYPES, isa = index / VARIANTS / SLOTS / DTYPES;
     const struct slot_info *info = &slots[slot];
@@ -104,7 +104,12 @@ void npc_run_uk1(const npc_kernels *k, int rows, int vecs, const npc_uk1_args *a
     assert(k->uk1[vecs][rows]);
     mark(k, uk1_slot[vecs][rows], args->accumulate ? ACCUMULATE : FIRST);
     if (args->last_lanes != k->lanes) mark(k, uk1_slot[vecs][rows], TAIL);
-    k->uk1[vecs][rows](args);
+    if (args->source) {
+        mark(k, uk1_slot[vecs][rows], PACK);
+        k->uk1_pack[vecs][rows](args);
+    } else {
+        k->uk1[vecs][rows](args);
+    }
 }
 
 void npc_run_dot(const npc_kernels *k, int rows, int cols, const npc_dot_args *args)

@@ -19,21 +19,6 @@ enum {
     NPC_MAX_DOT_COLS = 6
 };
 
-/* UK1, rows x panel: c[i][j] = sum over k < depth of a[i][k] * b[k * b_stride + j], for each row i
- * and the tile's lanes j. Each c[i][j] is one chain of fused multiply-adds from zero in order of k
- * (multiply, then add, where the ISA has no fma), whatever the tile. `accumulate` adds the chain to
- * what c holds; `bias` (one per row, or NULL) is added last. */
-typedef struct npc_uk1_args {
-    int64_t depth;
-    const void *a[NPC_MAX_ROWS];
-    const void *b;
-    int64_t b_stride;
-    void *c[NPC_MAX_ROWS];
-    const void *bias;
-    int32_t accumulate;
-    int32_t last_lanes; /* lanes of the tile's last vector that are stored, >= 1 */
-} npc_uk1_args;
-
 /* A vector of a packed panel row gathers its lanes from stretches of the source: lanes in `mask`
  * come from (base + offset)[lane]; lanes in no segment are zero (they lie in the padding). */
 typedef struct npc_pack_segment {
@@ -42,13 +27,38 @@ typedef struct npc_pack_segment {
     uint32_t last;        /* whether it is the vector's last segment */
 } npc_pack_segment;
 
-/* For each channel, `vectors` vectors in order of the segments; vector v of a channel goes to row
- * v / row_vectors, vector v % row_vectors of that row. Every vector has at least one segment. */
+/* Where the rows of a panel come from: row k is tap k % taps of channel k / taps. Every vector of a
+ * row has at least one segment. */
+typedef struct npc_pack_source {
+    const char *base;                  /* the first channel */
+    int64_t channel_stride_bytes;
+    const npc_pack_segment *segments;  /* of tap 0, vector after vector, tap after tap */
+    int64_t taps;
+    const npc_pack_segment *first;     /* of the first row's tap */
+    int64_t first_taps;                /* that its channel has left, that row's included */
+} npc_pack_source;
+
+/* UK1, rows x panel: c[i][j] = sum over k < depth of a[i][k] * b[k * b_stride + j], for each row i
+ * and the tile's lanes j. Each c[i][j] is one chain of fused multiply-adds from zero in order of k
+ * (multiply, then add, where the ISA has no fma), whatever the tile. `accumulate` adds the chain to
+ * what c holds; `bias` (one per row, or NULL) is added last. The packing variant fills the panel's
+ * rows from `source` as it multiplies, which hides the packing behind the arithmetic. */
+typedef struct npc_uk1_args {
+    int64_t depth;
+    const void *a[NPC_MAX_ROWS];
+    void *b;
+    int64_t b_stride;
+    void *c[NPC_MAX_ROWS];
+    const void *bias;
+    int32_t accumulate;
+    int32_t last_lanes; /* lanes of the tile's last vector that are stored, >= 1 */
+    const npc_pack_source *source; /* NULL: the panel is packed */
+} npc_uk1_args;
+
+/* Packs `rows` rows of `vecs` vectors. */
 typedef struct npc_pack_args {
-    const char *base;
-    int64_t channels, channel_stride_bytes;
-    const npc_pack_segment *segments;
-    int64_t vectors, row_vectors;
+    npc_pack_source source;
+    int64_t rows, vecs;
     void *panel;
     int64_t panel_stride;
 } npc_pack_args;
@@ -86,6 +96,7 @@ typedef struct npc_kernels {
     int max_rows[NPC_MAX_VECS + 1];      /* of a UK1 tile of so many vectors; 0: none */
     int max_dot_rows, max_dot_cols;
     npc_uk1_fn *uk1[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
+    npc_uk1_fn *uk1_pack[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_dot_fn *dot[NPC_MAX_DOT_ROWS + 1][NPC_MAX_DOT_COLS + 1];
     npc_pack_fn *pack;
     npc_has_nan_fn *has_nan;

@@ -23,8 +23,8 @@
 #define NPC_VEC f32_vec
 #define NPC_LANES F32_LANES
 #define NPC_DTYPE_ID NPC_F32
-#include "uk1.h"
 #include "pack.h"
+#include "uk1.h"
 #include "dot.h"
 #include "elementwise.h"
 #include "table.h"
@@ -39,12 +39,13 @@
 #define NPC_VEC f64_vec
 #define NPC_LANES F64_LANES
 #define NPC_DTYPE_ID NPC_F64
-#include "uk1.h"
 #include "pack.h"
+#include "uk1.h"
 #include "dot.h"
 #include "elementwise.h"
 #include "table.h"
 
+const npc_kernels *NPC_PASTE(npc_kernels__, NPC_ISA)(npc_dtype dtype);
 const npc_kernels *NPC_PASTE(npc_kernels__, NPC_ISA)(npc_dtype dtype)
 {
     return dtype == NPC_F32 ? &NPC_NAME3(f32, kernels, NPC_ISA) : &NPC_NAME3(f64, kernels, NPC_ISA);

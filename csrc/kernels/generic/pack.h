@@ -1,25 +1,45 @@
-/* Packing a panel from rows of the source: see npc_pack_args. Masked lanes are not read, so a
+/* Packing panel rows from rows of the source: see npc_pack_source. Masked lanes are not read, so a
  * segment may start before its row or end behind it. */
+
+/* Where packing stands. */
+typedef struct NPC_V(pack_cursor) {
+    const char *base;
+    const npc_pack_segment *segment;
+    int64_t taps;
+} NPC_V(pack_cursor);
+
+NPC_INLINE NPC_V(pack_cursor) NPC_V(pack_start)(const npc_pack_source *source)
+{
+    return (NPC_V(pack_cursor)){source->base, source->first, source->first_taps};
+}
+
+NPC_INLINE NPC_VEC NPC_V(pack_vector)(NPC_V(pack_cursor) *at)
+{
+    NPC_VEC v = NPC_V(zero)();
+    do {
+        const uintptr_t from = (uintptr_t)at->base + (uintptr_t)at->segment->offset_bytes;
+        v = NPC_V(merge_masked)(v, (const NPC_T *)from, at->segment->mask);
+    } while (!(at->segment++)->last);
+    return v;
+}
+
+/* After the last vector of a row. */
+NPC_INLINE void NPC_V(pack_next_row)(NPC_V(pack_cursor) *at, const npc_pack_source *source)
+{
+    if (--at->taps == 0) {
+        at->base += source->channel_stride_bytes;
+        at->segment = source->segments;
+        at->taps = source->taps;
+    }
+}
+
 static void NPC_NAME(pack)(const npc_pack_args *args)
 {
-    const int64_t rows = args->vectors / args->row_vectors;
-    const char *base = args->base;
+    NPC_V(pack_cursor) at = NPC_V(pack_start)(&args->source);
     NPC_T *row = args->panel;
-
-    assert(args->vectors % args->row_vectors == 0);
-    for (int64_t c = 0; c < args->channels; c++) {
-        const npc_pack_segment *s = args->segments;
-        for (int64_t r = 0; r < rows; r++) {
-            for (int64_t j = 0; j < args->row_vectors; j++) {
-                NPC_VEC v = NPC_V(zero)();
-                do {
-                    const NPC_T *from = (const NPC_T *)((uintptr_t)base + (uintptr_t)s->offset_bytes);
-                    v = NPC_V(merge_masked)(v, from, s->mask);
-                } while (!(s++)->last);
-                NPC_V(store)(row + j * NPC_LANES, v);
-            }
-            row += args->panel_stride;
-        }
-        base += args->channel_stride_bytes;
+    for (int64_t k = 0; k < args->rows; k++, row += args->panel_stride) {
+        for (int64_t j = 0; j < args->vecs; j++)
+            NPC_V(store)(row + j * NPC_LANES, NPC_V(pack_vector)(&at));
+        NPC_V(pack_next_row)(&at, &args->source);
     }
 }

@@ -4,12 +4,15 @@
  * and broadcasts one element of each row of A, which stays unpacked: every row is read in its own
  * order, one stream a row.
  */
-NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const int vecs)
+NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const int vecs,
+                                const int pack)
 {
-    const NPC_T *restrict b = args->b;
+    NPC_T *b = args->b;
     const int64_t depth = args->depth, b_stride = args->b_stride;
     const NPC_T *a[NPC_MAX_ROWS];
     NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
+    NPC_V(pack_cursor) at = {0};
+    if (pack) at = NPC_V(pack_start)(args->source);
 
     assert(depth >= 0 && args->last_lanes >= 1 && args->last_lanes <= NPC_LANES);
     NPC_UNROLL
@@ -21,7 +24,15 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
     for (int64_t k = 0; k < depth; k++) {
         NPC_VEC panel[NPC_MAX_VECS];
         NPC_UNROLL
-        for (int j = 0; j < vecs; j++) panel[j] = NPC_V(load)(b + j * NPC_LANES);
+        for (int j = 0; j < vecs; j++) {
+            if (pack) {
+                panel[j] = NPC_V(pack_vector)(&at);
+                NPC_V(store)(b + j * NPC_LANES, panel[j]);
+            } else {
+                panel[j] = NPC_V(load)(b + j * NPC_LANES);
+            }
+        }
+        if (pack) NPC_V(pack_next_row)(&at, args->source);
         b += b_stride;
         NPC_UNROLL
         for (int i = 0; i < rows; i++) {
@@ -60,7 +71,11 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
 #define NPC_TILE(rows, vecs)                                                                       \
     static void NPC_NAME(uk1_##rows##x##vecs)(const npc_uk1_args *args)                            \
     {                                                                                              \
-        if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk1_body)(args, rows, vecs);                        \
+        if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk1_body)(args, rows, vecs, 0);                     \
+    }                                                                                              \
+    static void NPC_NAME(uk1_pack_##rows##x##vecs)(const npc_uk1_args *args)                       \
+    {                                                                                              \
+        if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk1_body)(args, rows, vecs, 1);                     \
     }
 #include "../kernels.def"
 #undef NPC_TILE
