@@ -28,7 +28,8 @@ static void add_strided(npc_dtype dtype, char *to, int64_t stride, const char *f
     if (dtype == NPC_F32)
         for (int64_t i = 0; i < count; i++) *(float *)(to + i * stride) += ((const float *)from)[i];
     else
-        for (int64_t i = 0; i < count; i++) *(double *)(to + i * stride) += ((const double *)from)[i];
+        for (int64_t i = 0; i < count; i++)
+            *(double *)(to + i * stride) += ((const double *)from)[i];
 }
 
 void npc_columns_add(const npc_kernels *kernels, const npc_window *window, int64_t tap,
@@ -152,9 +153,10 @@ npc_status npc_col2im(const npc_conv_geometry *g, const npc_array *cols, const n
     const npc_status status = init(&j, g, dx, cols, dtype, options);
     if (status != NPC_OK) return status;
     const int64_t planes = g->batch * g->in_channels;
-    npc_team team = npc_make_team(
-        options, 2.0 * (double)planes * (double)j.window.taps * (double)j.window.pixels);
-    const npc_status done = npc_parallel_for(&team, planes, STAGE * sizeof(double), add_channel, &j);
+    npc_team team = npc_make_team(options, 2.0 * (double)planes * (double)j.window.taps *
+                                               (double)j.window.pixels);
+    const npc_status done =
+        npc_parallel_for(&team, planes, STAGE * sizeof(double), add_channel, &j);
     npc_simple_info(info, "col2im", j.kernels, &team);
     return done;
 }

@@ -6,9 +6,9 @@
 
 /* Where a tap of a row of pixels lies in the source. */
 typedef struct npc_column_run {
-    int64_t begin, end;      /* columns of pixels that lie inside: none if equal */
-    int64_t offset;          /* bytes from the channel's plane to that of pixel `begin` */
-    int64_t stride;          /* bytes from pixel to pixel */
+    int64_t begin, end; /* columns of pixels that lie inside: none if equal */
+    int64_t offset;     /* bytes from the channel's plane to that of pixel `begin` */
+    int64_t stride;     /* bytes from pixel to pixel */
 } npc_column_run;
 
 npc_column_run npc_column_run_of(const npc_window *window, int64_t tap, int64_t d, int64_t h);

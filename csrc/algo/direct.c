@@ -1,9 +1,10 @@
 /* direct: implicit matrix products on UK1, nothing stored but a panel.
  *
- * Forward: the weights as they are times panels of x. Input gradient: at stride s, input pixels fall
- * into phases by their remainder modulo s; within a phase the taps that reach a pixel are the same,
- * so each phase is a stride-1 convolution of the output's gradient with a part of the flipped,
- * transposed kernel, stored s pixels apart. Nothing is scattered or multiplied with inserted zeros.
+ * Forward: the weights as they are times panels of x. Input gradient: at stride s, input pixels
+ * fall into phases by their remainder modulo s; within a phase the taps that reach a pixel are the
+ * same, so each phase is a stride-1 convolution of the output's gradient with a part of the
+ * flipped, transposed kernel, stored s pixels apart. Nothing is scattered or multiplied with
+ * inserted zeros.
  */
 #include <stdlib.h>
 
@@ -41,7 +42,8 @@ static int64_t greatest_common_divisor(int64_t a, int64_t b)
 /* Distinct remainders that any tap reaches; phases beyond them have no taps and are zero. */
 static int64_t phase_count(const npc_conv_geometry *g, int i)
 {
-    return npc_min(g->kernel[i], g->stride[i] / greatest_common_divisor(g->stride[i], g->dilation[i]));
+    return npc_min(g->kernel[i],
+                   g->stride[i] / greatest_common_divisor(g->stride[i], g->dilation[i]));
 }
 
 /* Phase `index` of axis i: that of tap `index`. Input pixel p and tap t meet at output pixel
@@ -58,11 +60,11 @@ static int find_phase(const npc_conv_geometry *g, int i, int64_t index, phase *f
     f->tap0 = index;
     f->tap_step = stride / common;
     f->axis = (npc_axis){.extent = g->output[i],
-                             .pixels = npc_ceil_div(g->input[i] - pixel, stride),
-                             .step = 1,
-                             .taps = npc_ceil_div(g->kernel[i] - index, f->tap_step),
-                             .first = (pixel - reach) / stride,
-                             .spacing = -(dilation / common)};
+                         .pixels = npc_ceil_div(g->input[i] - pixel, stride),
+                         .step = 1,
+                         .taps = npc_ceil_div(g->kernel[i] - index, f->tap_step),
+                         .first = (pixel - reach) / stride,
+                         .spacing = -(dilation / common)};
     return 1;
 }
 
@@ -91,10 +93,10 @@ static npc_status transpose_weight(void *context, int64_t piece, void *scratch)
         for (int64_t d = 0; d < f[0].axis.taps; d++) {
             for (int64_t h = 0; h < f[1].axis.taps; h++) {
                 for (int64_t w = 0; w < f[2].axis.taps; w++, to += j->size) {
-                    const int64_t tap =
-                        ((f[0].tap0 + d * f[0].tap_step) * g->kernel[1] +
-                         f[1].tap0 + h * f[1].tap_step) * g->kernel[2] +
-                        f[2].tap0 + w * f[2].tap_step;
+                    const int64_t tap = ((f[0].tap0 + d * f[0].tap_step) * g->kernel[1] +
+                                         f[1].tap0 + h * f[1].tap_step) *
+                                            g->kernel[2] +
+                                        f[2].tap0 + w * f[2].tap_step;
                     __builtin_memcpy(to, plane + tap * j->size, (size_t)j->size);
                 }
             }
@@ -145,10 +147,9 @@ static npc_status zero_plane(void *context, int64_t piece, void *scratch)
     const zero_job *j = context;
     const npc_conv_geometry *g = j->geometry;
     const npc_array *x = j->x;
-    npc_zero_plane(x,
-                   x->data + piece / g->in_channels * x->stride[0] +
-                       piece % g->in_channels * x->stride[1],
-                   g->input[0], g->input[1], g->input[2], j->size);
+    npc_zero_plane(
+        x, x->data + piece / g->in_channels * x->stride[0] + piece % g->in_channels * x->stride[1],
+        g->input[0], g->input[1], g->input[2], j->size);
     return NPC_OK;
 }
 
@@ -176,7 +177,8 @@ static npc_status input_grad(npc_conv_problem *problem)
     char *weight =
         npc_shared_workspace(problem, g->in_channels * npc_group_out(g) * largest * size);
     if (!weight) return NPC_NO_MEMORY;
-    for (int64_t index = 0; index < counts[0] * counts[1] * counts[2] && status == NPC_OK; index++) {
+    for (int64_t index = 0; index < counts[0] * counts[1] * counts[2] && status == NPC_OK;
+         index++) {
         phase f[NPC_SPATIAL];
         if (find_phase(g, 0, index / counts[2] / counts[1], &f[0]) &&
             find_phase(g, 1, index / counts[2] % counts[1], &f[1]) &&

@@ -43,8 +43,8 @@ static npc_status transpose_weight(void *context, int64_t piece, void *scratch)
     const job *j = context;
     const int64_t in = npc_group_in(j->problem->geometry), row = in * j->taps;
     const int64_t group = piece / row, k = piece % row;
-    const char *from = (const char *)j->problem->arrays->weight +
-                       (group * j->depth * row + k) * j->size;
+    const char *from =
+        (const char *)j->problem->arrays->weight + (group * j->depth * row + k) * j->size;
     char *to = j->weight + piece * j->depth * j->size;
     for (int64_t i = 0; i < j->depth; i++)
         memcpy(to + i * j->size, from + i * row * j->size, (size_t)j->size);
@@ -128,15 +128,15 @@ static npc_status input_grad(npc_conv_problem *problem)
     npc_window_forward(&j.columns, g, &problem->arrays->x, problem->dtype);
     j.grad = (npc_window){.source = &problem->arrays->y, .dtype = problem->dtype};
     for (int i = 0; i < NPC_SPATIAL; i++)
-        j.grad.axis[i] = (npc_axis){.extent = g->output[i], .pixels = g->output[i], .step = 1,
-                                    .taps = 1, .spacing = 1};
+        j.grad.axis[i] = (npc_axis){
+            .extent = g->output[i], .pixels = g->output[i], .step = 1, .taps = 1, .spacing = 1};
     npc_window_finish(&j.grad);
     j.channel_step = npc_max(1, STAGE_ROWS / j.taps);
     j.channel_parts = npc_ceil_div(in, j.channel_step);
     j.vecs = npc_choose_tile_vecs(problem->kernels, STAGE_ROWS, j.grad.pixels);
     j.blocks = npc_depth_blocks(j.depth);
-    const int64_t block_bytes = npc_ceil_div(j.depth + 1, j.blocks) * j.vecs *
-                                problem->kernels->lanes * j.size;
+    const int64_t block_bytes =
+        npc_ceil_div(j.depth + 1, j.blocks) * j.vecs * problem->kernels->lanes * j.size;
     j.panel_blocks = npc_min(j.blocks, npc_max(1, PANEL_BYTES / block_bytes));
 
     j.weight = npc_shared_workspace(problem, g->in_channels * j.taps * j.depth * j.size);

@@ -5,8 +5,8 @@
 /* Work sizes. A piece should last long enough to hide its set-up and short enough that the threads
  * end together and Ctrl-C is answered; neither shows in the results. */
 enum {
-    MAX_UNIT_ROWS = 512,       /* bounds the staging tile */
-    PANEL_BYTES = 640 * 1024,  /* of a panel: it stays in L2 while the weights stream past it */
+    MAX_UNIT_ROWS = 512,      /* bounds the staging tile */
+    PANEL_BYTES = 640 * 1024, /* of a panel: it stays in L2 while the weights stream past it */
     PIECES_PER_THREAD = 8
 };
 #define MIN_PIECE_FLOPS 4e5
@@ -16,9 +16,9 @@ typedef struct job {
     const npc_implicit_gemm *gemm;
     int64_t depth, blocks, panel_blocks; /* of the depth: all, and as many as fit into a panel */
     int64_t size;
-    int64_t vectors, tiles; /* of the whole batch */
+    int64_t vectors, tiles;               /* of the whole batch */
     int64_t row_parts, units, unit_parts; /* a unit is a part of a group's rows */
-    int flat_target;        /* an image's pixels follow each other in the target */
+    int flat_target;                      /* an image's pixels follow each other in the target */
     size_t table_bytes, panel_bytes, stage_bytes;
 } job;
 
@@ -94,8 +94,8 @@ void npc_panel_multiply(const npc_panel_product *p)
     }
 }
 
-/* One target element by the definition: taps outside the source are skipped. In double precision, in
- * the order of the depth. */
+/* One target element by the definition: taps outside the source are skipped. In double precision,
+ * in the order of the depth. */
 static double element(const npc_implicit_gemm *gemm, const npc_run *run, int64_t column,
                       int64_t group, int64_t row)
 {
@@ -129,8 +129,9 @@ static double element(const npc_implicit_gemm *gemm, const npc_run *run, int64_t
     return sum;
 }
 
-/* A panel holds zeros for taps in the padding, and zero times an infinite or NaN weight is NaN where
- * the definition skips the product. Such NaNs stand in border lanes only; they are computed again. */
+/* A panel holds zeros for taps in the padding, and zero times an infinite or NaN weight is NaN
+ * where the definition skips the product. Such NaNs stand in border lanes only; they are computed
+ * again. */
 static void mend_border(const job *j, const npc_tile *tile, int64_t group, int64_t row_begin,
                         int64_t rows, char *c, int64_t c_stride_bytes)
 {
@@ -184,8 +185,8 @@ static void run_unit(const job *j, npc_packer *packer, int64_t unit, int64_t *pa
     const int64_t row_begin = npc_split(gemm->rows, j->row_parts, part);
     const int64_t rows = npc_split(gemm->rows, j->row_parts, part + 1) - row_begin;
     const int64_t channel = group * gemm->rows + row_begin;
-    const int lanes = gemm->kernels->lanes, in_place = j->flat_target &&
-                                                       tile->run[0].image == tile->run[tile->runs - 1].image;
+    const int lanes = gemm->kernels->lanes,
+              in_place = j->flat_target && tile->run[0].image == tile->run[tile->runs - 1].image;
     const npc_run *first = &tile->run[0];
     const npc_array *t = &gemm->target;
     npc_panel_product product = {
@@ -260,13 +261,14 @@ static void plan_pieces(job *j, int threads)
     if (j->tiles * gemm->groups * j->row_parts < wanted) {
         /* Each part packs the panel for itself: no more parts than repay it. */
         const int64_t most = npc_max(gemm->rows / 32, 1);
-        j->row_parts = npc_max(
-            j->row_parts, npc_min(most, npc_ceil_div(wanted, j->tiles * gemm->groups)));
+        j->row_parts =
+            npc_max(j->row_parts, npc_min(most, npc_ceil_div(wanted, j->tiles * gemm->groups)));
     }
     j->row_parts = npc_min(j->row_parts, gemm->rows);
     j->units = gemm->groups * j->row_parts;
     /* Units of a piece share the tile and its segments. */
-    const int64_t most = npc_max(1, (int64_t)(group_flops * (double)gemm->groups / MIN_PIECE_FLOPS));
+    const int64_t most =
+        npc_max(1, (int64_t)(group_flops * (double)gemm->groups / MIN_PIECE_FLOPS));
     j->unit_parts = npc_min(j->units, most);
 }
 
@@ -301,9 +303,10 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *gemm, npc_team *team)
     j.panel_blocks = npc_min(j.panel_blocks, j.blocks);
     j.vectors = npc_ceil_div(pixels, gemm->kernels->lanes);
     j.tiles = npc_ceil_div(j.vectors, vecs);
-    j.flat_target = (axis[2].pixels == 1 || t->stride[4] == j.size) &&
-                    (axis[1].pixels == 1 || t->stride[3] == axis[2].pixels * j.size) &&
-                    (axis[0].pixels == 1 || t->stride[2] == axis[1].pixels * axis[2].pixels * j.size);
+    j.flat_target =
+        (axis[2].pixels == 1 || t->stride[4] == j.size) &&
+        (axis[1].pixels == 1 || t->stride[3] == axis[2].pixels * j.size) &&
+        (axis[0].pixels == 1 || t->stride[2] == axis[1].pixels * axis[2].pixels * j.size);
     plan_pieces(&j, team->threads);
     j.table_bytes = npc_panel_table_bytes(window);
     j.panel_bytes = (size_t)(j.panel_blocks * (npc_ceil_div(j.depth + 1, j.blocks)) * tile_bytes);

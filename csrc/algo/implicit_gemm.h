@@ -34,8 +34,8 @@ NPC_INLINE int64_t npc_depth_blocks(int64_t depth)
 }
 
 /* Multiplies `rows` weight rows with a packed panel that holds depth blocks [first, last) of
- * `blocks`: c[i] += or = a[i] x panel, and the bias (of the first row, or NULL) with the last block.
- * a, c: the first row's operand at depth 0 and its tile; strides in bytes. */
+ * `blocks`: c[i] += or = a[i] x panel, and the bias (of the first row, or NULL) with the last
+ * block. a, c: the first row's operand at depth 0 and its tile; strides in bytes. */
 typedef struct npc_panel_product {
     const npc_kernels *kernels;
     int64_t depth, blocks, first, last;

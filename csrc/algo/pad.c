@@ -84,7 +84,8 @@ static int64_t next_copy(const npc_pad_geometry *g, int axis, int64_t i, int64_t
     default:
         return from <= before + i ? before + i : -1;
     }
-    next = from + npc_min(modulo(before + i - from, period), modulo(before + mirror - from, period));
+    next =
+        from + npc_min(modulo(before + i - from, period), modulo(before + mirror - from, period));
     return next < end ? next : -1;
 }
 
@@ -110,8 +111,7 @@ static void copy_item(const job *j, char *to, const char *from)
         memcpy(to, from, (size_t)j->item_size);
     } else {
         for (int word = 0; word < j->item_size; word += j->swap_size)
-            for (int b = 0; b < j->swap_size; b++)
-                to[word + b] = from[word + j->swap_size - 1 - b];
+            for (int b = 0; b < j->swap_size; b++) to[word + b] = from[word + j->swap_size - 1 - b];
     }
 }
 
@@ -177,8 +177,7 @@ static void add_border(const job *j, const char *row, int64_t begin, int64_t end
     for (int64_t i = begin; i < end; i++) {
         const int64_t source = source_of(g->mode, i - g->before[last], g->shape[last]);
         if (source < 0) return;
-        const double v =
-            npc_load(row + i * j->from_stride[last], j->grad->dtype, j->grad->swapped);
+        const double v = npc_load(row + i * j->from_stride[last], j->grad->dtype, j->grad->swapped);
         if (j->dtype == NPC_F32)
             ((float *)to)[source] += (float)v;
         else
@@ -252,8 +251,12 @@ npc_status npc_pad(const npc_pad_geometry *g, const char *x, const int64_t *x_st
                    int swap_size, const char *values, char *out, const npc_options *options,
                    npc_plan_info *info)
 {
-    job j = {.from = x, .from_stride = x_stride, .to = out, .values = values,
-             .item_size = item_size, .swap_size = swap_size};
+    job j = {.from = x,
+             .from_stride = x_stride,
+             .to = out,
+             .values = values,
+             .item_size = item_size,
+             .swap_size = swap_size};
     npc_status status = init(&j, g);
     if (status == NPC_OK) status = npc_simple_kernels(options, NPC_F32, &j.kernels);
     if (status != NPC_OK) return status;
@@ -268,7 +271,8 @@ npc_status npc_pad_backward(const npc_pad_geometry *g, const npc_array *grad,
                             const int64_t *grad_stride, void *dx, npc_dtype dtype,
                             const npc_options *options, npc_plan_info *info)
 {
-    job j = {.from = grad->data, .from_stride = grad_stride, .grad = grad, .to = dx, .dtype = dtype};
+    job j = {
+        .from = grad->data, .from_stride = grad_stride, .grad = grad, .to = dx, .dtype = dtype};
     npc_status status = init(&j, g);
     if (status == NPC_OK) status = npc_simple_kernels(options, dtype, &j.kernels);
     if (status != NPC_OK) return status;

@@ -140,8 +140,8 @@ static void build_segments(npc_packer *packer, int64_t tap_begin, int64_t tap_en
                 if (!exists || from >= to) continue;
                 const int64_t column =
                     npc_axis_source(&axis[2], r->pixel[2], tw) + vec_begin - r->lane;
-                const uint32_t mask = (uint32_t)((((uint64_t)1 << (to - from)) - 1)
-                                                 << (from - vec_begin));
+                const uint32_t mask =
+                    (uint32_t)((((uint64_t)1 << (to - from)) - 1) << (from - vec_begin));
                 *segment++ = (npc_pack_segment){row + column * size, mask, 0};
             }
             if (segment == first) *segment++ = (npc_pack_segment){0, 0, 0};
@@ -226,14 +226,16 @@ static void pack_row(const npc_packer *packer, const char *base, int64_t tap, ch
     }
 }
 
-void npc_panel_pack(npc_packer *packer, int64_t channel, int64_t k_begin, int64_t k_end, void *panel,
-                    int64_t panel_stride)
+void npc_panel_pack(npc_packer *packer, int64_t channel, int64_t k_begin, int64_t k_end,
+                    void *panel, int64_t panel_stride)
 {
     const npc_window *window = packer->window;
     const int64_t taps = window->taps, channel_stride = window->source->stride[1];
     const int64_t row_bytes = panel_stride * (int64_t)npc_dtype_size(window->dtype);
-    npc_pack_args args = {
-        .rows = k_end - k_begin, .vecs = packer->tile->vecs, .panel = panel, .panel_stride = panel_stride};
+    npc_pack_args args = {.rows = k_end - k_begin,
+                          .vecs = packer->tile->vecs,
+                          .panel = panel,
+                          .panel_stride = panel_stride};
     char *to = panel;
 
     if (npc_panel_source(packer, channel, k_begin, &args.source)) {

@@ -13,8 +13,8 @@
 #include "../kernels/kernels.h"
 
 typedef struct npc_axis {
-    int64_t extent;              /* of the source */
-    int64_t pixels, step;        /* output pixels, and the source's step between them */
+    int64_t extent;       /* of the source */
+    int64_t pixels, step; /* output pixels, and the source's step between them */
     int64_t taps, first, spacing;
     int64_t inner_begin, inner_end; /* pixels all of whose taps lie inside (npc_window_finish) */
 } npc_axis;
@@ -23,9 +23,9 @@ typedef struct npc_window {
     const npc_array *source;
     npc_dtype dtype; /* of the panel */
     npc_axis axis[NPC_SPATIAL];
-    int64_t taps;       /* of a channel */
-    int64_t pixels;     /* of an image */
-    int masked_loads;   /* rows of the source can be loaded as vectors */
+    int64_t taps;     /* of a channel */
+    int64_t pixels;   /* of an image */
+    int masked_loads; /* rows of the source can be loaded as vectors */
 } npc_window;
 
 /* The window of the forward convolution over x. */
@@ -77,14 +77,14 @@ typedef struct npc_packer {
     int64_t tap_begin, tap_end; /* of which segments are there; tap_end == 0: none */
 } npc_packer;
 
-/* Prepares rows [k_begin, ...) for the packing variant of UK1 instead; 0 if the source or so large a
- * window needs npc_panel_pack. */
+/* Prepares rows [k_begin, ...) for the packing variant of UK1 instead; 0 if the source or so large
+ * a window needs npc_panel_pack. */
 int npc_panel_source(npc_packer *packer, int64_t channel, int64_t k_begin, npc_pack_source *source);
 
-/* Packs rows [k_begin, k_end) of the tile's columns, k = channel * taps + tap, channels counted from
- * `channel`, to panel rows `panel_stride` elements apart. Lanes beyond the tile and taps outside the
- * source become zero. */
-void npc_panel_pack(npc_packer *packer, int64_t channel, int64_t k_begin, int64_t k_end, void *panel,
-                    int64_t panel_stride);
+/* Packs rows [k_begin, k_end) of the tile's columns, k = channel * taps + tap, channels counted
+ * from `channel`, to panel rows `panel_stride` elements apart. Lanes beyond the tile and taps
+ * outside the source become zero. */
+void npc_panel_pack(npc_packer *packer, int64_t channel, int64_t k_begin, int64_t k_end,
+                    void *panel, int64_t panel_stride);
 
 #endif

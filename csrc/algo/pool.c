@@ -166,9 +166,8 @@ static npc_status pool_plane(void *context, int64_t piece, void *scratch)
                 if (!index) continue;
                 for (int64_t i = 0; i < count; i++) {
                     const int64_t tap = tap_of(window, &t, number[i]);
-                    *index++ = j->kind == NPC_INDEX_WINDOW
-                                   ? tap
-                                   : flat_position(window, tap, d, h, w + i);
+                    *index++ =
+                        j->kind == NPC_INDEX_WINDOW ? tap : flat_position(window, tap, d, h, w + i);
                 }
             }
         }
@@ -187,7 +186,8 @@ static int64_t checked_position(const job *j, int64_t index, int64_t d, int64_t 
     if (!npc_axis_holds(&axis[2], npc_axis_source(&axis[2], w, index % axis[2].taps)) ||
         !npc_axis_holds(&axis[1],
                         npc_axis_source(&axis[1], h, index / axis[2].taps % axis[1].taps)) ||
-        !npc_axis_holds(&axis[0], npc_axis_source(&axis[0], d, index / axis[2].taps / axis[1].taps)))
+        !npc_axis_holds(&axis[0],
+                        npc_axis_source(&axis[0], d, index / axis[2].taps / axis[1].taps)))
         return -1;
     return flat_position(window, index, d, h, w);
 }
@@ -250,8 +250,8 @@ npc_status npc_max_pool(const npc_pool_geometry *g, const npc_array *x, const np
     if (status != NPC_OK) return status;
     window_of(&j.window, g, x, dtype);
     const int64_t planes = g->batch * g->channels;
-    npc_team team = npc_make_team(
-        options, 4.0 * (double)planes * (double)j.window.pixels * (double)j.window.taps);
+    npc_team team = npc_make_team(options, 4.0 * (double)planes * (double)j.window.pixels *
+                                               (double)j.window.taps);
     const size_t scratch = STRETCH * (2 * sizeof(double) + sizeof(int32_t));
     const npc_status done = npc_parallel_for(&team, planes, scratch, pool_plane, &j);
     npc_simple_info(info, "max_pool", j.kernels, &team);
@@ -268,8 +268,8 @@ npc_status npc_max_pool_backward(const npc_pool_geometry *g, const npc_array *gr
     if (status != NPC_OK) return status;
     window_of(&j.window, g, dx, dtype);
     const int64_t planes = g->batch * g->channels;
-    npc_team team = npc_make_team(
-        options, 8.0 * (double)planes * (double)(j.window.pixels + npc_volume(g->input)));
+    npc_team team = npc_make_team(options, 8.0 * (double)planes *
+                                               (double)(j.window.pixels + npc_volume(g->input)));
     status = npc_parallel_for(&team, planes, 0, check_plane, &j);
     if (status == NPC_OK) status = npc_parallel_for(&team, planes, 0, unpool_plane, &j);
     npc_simple_info(info, "max_pool_backward", j.kernels, &team);

@@ -26,7 +26,8 @@ static double value(const npc_array *a, int64_t n, int64_t c, int64_t d, int64_t
 
 static double weight(const npc_conv_problem *p, int64_t k, int64_t c, int64_t tap)
 {
-    const int64_t index = (k * npc_group_in(p->geometry) + c) * npc_volume(p->geometry->kernel) + tap;
+    const int64_t index =
+        (k * npc_group_in(p->geometry) + c) * npc_volume(p->geometry->kernel) + tap;
     const int64_t size = (int64_t)npc_dtype_size(p->dtype);
     return npc_load((const char *)p->arrays->weight + index * size, p->dtype, 0);
 }
@@ -60,7 +61,8 @@ static npc_status forward_row(void *context, int64_t piece, void *scratch)
     for (int64_t w = 0; w < g->output[2]; w++) {
         double sum = 0;
         for (int64_t c = 0; c < channels; c++) {
-            FOR_TAPS(g) {
+            FOR_TAPS(g)
+            {
                 const int64_t xd = input_at(g, 0, d, td), xh = input_at(g, 1, h, th);
                 const int64_t xw = input_at(g, 2, w, tw);
                 if (xd >= 0 && xh >= 0 && xw >= 0)
@@ -93,7 +95,8 @@ static npc_status input_grad_row(void *context, int64_t piece, void *scratch)
     for (int64_t w = 0; w < g->input[2]; w++) {
         double sum = 0;
         for (int64_t k = group * rows; k < (group + 1) * rows; k++) {
-            FOR_TAPS(g) {
+            FOR_TAPS(g)
+            {
                 const int64_t yd = output_at(g, 0, d, td), yh = output_at(g, 1, h, th);
                 const int64_t yw = output_at(g, 2, w, tw);
                 if (yd >= 0 && yh >= 0 && yw >= 0)
@@ -120,7 +123,8 @@ static npc_status weight_grad_plane(void *context, int64_t piece, void *scratch)
     const int64_t size = (int64_t)npc_dtype_size(p->dtype);
     char *to = (char *)p->arrays->weight + piece * npc_volume(g->kernel) * size;
 
-    FOR_TAPS(g) {
+    FOR_TAPS(g)
+    {
         double sum = 0;
         for (int64_t n = 0; n < g->batch; n++) {
             for (int64_t d = 0; d < g->output[0]; d++) {

@@ -1,7 +1,7 @@
 /* The weight gradient: dw[k][c, tap] = sum over all pixels of dy[k][pixel] * x[c][pixel's tap].
  *
- * Pixels are counted through the whole batch and cut into blocks; a panel holds a block's pixels for
- * a stretch of (channel, tap) rows, packed as for the forward convolution, and the dot kernel
+ * Pixels are counted through the whole batch and cut into blocks; a panel holds a block's pixels
+ * for a stretch of (channel, tap) rows, packed as for the forward convolution, and the dot kernel
  * multiplies rows of dy with it. Blocks are added in order. Where there are too few stretches to
  * share out, the blocks are dealt to up to MAX_PARTS partial sums, added in order at the end: how
  * many depends on the geometry alone, so the bits do not depend on threads.
@@ -16,23 +16,23 @@
 #include "../core/scratch.h"
 
 enum {
-    BLOCK_BYTES = 4096,        /* of a panel row: a 4 x 6 tile of rows stays in L1 */
+    BLOCK_BYTES = 4096, /* of a panel row: a 4 x 6 tile of rows stays in L1 */
     PANEL_BYTES = 512 * 1024,
     WANTED_PIECES = 16,
     MAX_PARTS = 16,
     FREE_PARTIAL_BYTES = 1 << 20, /* partial sums may use this, or twice the weights */
-    MEND_LIST = 1024           /* non-finite gradients that are remembered for a channel */
+    MEND_LIST = 1024              /* non-finite gradients that are remembered for a channel */
 };
 
 typedef struct job {
     npc_conv_problem *problem;
     npc_window window;
-    int64_t size, rows, depth; /* of a group: dy channels, (channel, tap) rows */
+    int64_t size, rows, depth;     /* of a group: dy channels, (channel, tap) rows */
     int64_t pixels, block, blocks; /* of the batch; pixels of a block; blocks */
     int64_t stretch, stretches, parts;
-    int64_t panel_stride;      /* elements; a vector more than the block, so that rows do not alias */
-    int flat_grad;             /* dy's pixels of an image follow each other and need no conversion */
-    char *partial;             /* (parts - 1, K, C/groups, KD, R, S) */
+    int64_t panel_stride; /* elements; a vector more than the block, so that rows do not alias */
+    int flat_grad;        /* dy's pixels of an image follow each other and need no conversion */
+    char *partial;        /* (parts - 1, K, C/groups, KD, R, S) */
 } job;
 
 static void pack_block(const job *j, npc_packer *packer, npc_tile *tile, int64_t channel,
@@ -123,14 +123,14 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
     npc_tile *tile = npc_scratch_take(&cursor, sizeof *tile);
     npc_packer packer = {.kernels = problem->kernels, .window = &j->window, .tile = tile};
     packer.segments = npc_scratch_take(&cursor, npc_panel_table_bytes(&j->window));
-    char *stage =
-        npc_scratch_take(&cursor, (size_t)(NPC_MAX_DOT_ROWS * j->panel_stride * j->size));
+    char *stage = npc_scratch_take(&cursor, (size_t)(NPC_MAX_DOT_ROWS * j->panel_stride * j->size));
     char *panel = cursor;
 
     for (int64_t block = first_block; block < npc_split(j->blocks, j->parts, part + 1); block++) {
         const int64_t first = block * j->block, count = npc_min(j->block, j->pixels - first);
         pack_block(j, &packer, tile, group * npc_group_in(g), k_begin, k_end, first, count, panel);
-        multiply_block(j, group, k_begin, k_end, first, count, block > first_block, panel, stage, dw);
+        multiply_block(j, group, k_begin, k_end, first, count, block > first_block, panel, stage,
+                       dw);
     }
     return NPC_OK;
 }
@@ -231,7 +231,8 @@ static npc_status add_parts(void *context, int64_t channel, void *scratch)
     const int64_t row_bytes = j->depth * j->size;
     for (int64_t part = 1; part < j->parts; part++)
         npc_run_add(j->problem->kernels, (char *)j->problem->arrays->weight + channel * row_bytes,
-                    j->partial + ((part - 1) * j->problem->geometry->out_channels + channel) * row_bytes,
+                    j->partial +
+                        ((part - 1) * j->problem->geometry->out_channels + channel) * row_bytes,
                     j->depth);
     return NPC_OK;
 }
@@ -256,10 +257,10 @@ static void plan_blocks(job *j)
     j->parts = npc_ceil_div(WANTED_PIECES, j->stretches * g->groups);
     j->parts = npc_min(j->parts, 1 + npc_max(2, FREE_PARTIAL_BYTES / npc_max(weights, 1)));
     j->parts = npc_min(npc_min(j->parts, MAX_PARTS), j->blocks);
-    j->flat_grad = npc_is_plain(y, j->problem->dtype) &&
-                   (axis[2].pixels == 1 || y->stride[4] == j->size) &&
-                   (axis[1].pixels == 1 || y->stride[3] == axis[2].pixels * j->size) &&
-                   (axis[0].pixels == 1 || y->stride[2] == axis[1].pixels * axis[2].pixels * j->size);
+    j->flat_grad =
+        npc_is_plain(y, j->problem->dtype) && (axis[2].pixels == 1 || y->stride[4] == j->size) &&
+        (axis[1].pixels == 1 || y->stride[3] == axis[2].pixels * j->size) &&
+        (axis[0].pixels == 1 || y->stride[2] == axis[1].pixels * axis[2].pixels * j->size);
 }
 
 npc_status npc_weight_grad(npc_conv_problem *problem, int masked_loads)
@@ -287,12 +288,13 @@ npc_status npc_weight_grad(npc_conv_problem *problem, int masked_loads)
     const size_t scratch = npc_round_up(sizeof(npc_tile), 64) +
                            npc_round_up(npc_panel_table_bytes(&j.window), 64) +
                            (size_t)((NPC_MAX_DOT_ROWS + longest) * j.panel_stride * j.size) + 64;
-    npc_status status = npc_parallel_for(problem->team, j.stretches * g->groups * j.parts, scratch,
-                                         run_piece, &j);
+    npc_status status =
+        npc_parallel_for(problem->team, j.stretches * g->groups * j.parts, scratch, run_piece, &j);
     if (status == NPC_OK && j.parts > 1)
         status = npc_parallel_for(problem->team, g->out_channels, 0, add_parts, &j);
     if (status == NPC_OK)
-        status = npc_parallel_for(problem->team, g->out_channels, sizeof(mend_list), mend_channel, &j);
+        status =
+            npc_parallel_for(problem->team, g->out_channels, sizeof(mend_list), mend_channel, &j);
     free(j.partial);
     return status;
 }

@@ -11,8 +11,16 @@
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 
-enum { FEATURE_FMA, FEATURE_F16C, FEATURE_AVX2, FEATURE_AVX512F, FEATURE_AVX512DQ, FEATURE_AVX512BW,
-       FEATURE_AVX512VL, FEATURE_COUNT };
+enum {
+    FEATURE_FMA,
+    FEATURE_F16C,
+    FEATURE_AVX2,
+    FEATURE_AVX512F,
+    FEATURE_AVX512DQ,
+    FEATURE_AVX512BW,
+    FEATURE_AVX512VL,
+    FEATURE_COUNT
+};
 
 static const char *const feature_names[] = {"fma",      "f16c",     "avx2",    "avx512f",
                                             "avx512dq", "avx512bw", "avx512vl"};

@@ -1,4 +1,5 @@
-/* dtype.h: reading elements of any supported dtype, alignment and byte order as float32 or float64. */
+/* dtype.h: reading elements of any supported dtype, alignment and byte order as float32 or float64.
+ */
 #ifndef NPC_CORE_DTYPE_H
 #define NPC_CORE_DTYPE_H
 

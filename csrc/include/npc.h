@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 #define NPC_SPATIAL 3
-#define NPC_AXES 5     /* N, C, D, H, W */
+#define NPC_AXES 5      /* N, C, D, H, W */
 #define NPC_MAX_RANK 64 /* of an array given to npc_pad */
 
 typedef enum npc_status {
@@ -85,11 +85,12 @@ typedef struct npc_conv_arrays {
 
 /* How to run: what the caller may force. */
 typedef struct npc_options {
-    int algorithm;          /* index in conv_algorithms.def, or NPC_AUTO */
-    int isa;                /* index in isa.def, or NPC_AUTO */
-    int num_threads;        /* 0: the process's default */
-    int strict;             /* direct summation only */
-    int (*interrupted)(void); /* asked by the calling thread between pieces; non-zero stops; or NULL */
+    int algorithm;   /* index in conv_algorithms.def, or NPC_AUTO */
+    int isa;         /* index in isa.def, or NPC_AUTO */
+    int num_threads; /* 0: the process's default */
+    int strict;      /* direct summation only */
+    int (*interrupted)(
+        void); /* asked by the calling thread between pieces; non-zero stops; or NULL */
 } npc_options;
 
 #define NPC_AUTO (-1)

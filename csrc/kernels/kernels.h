@@ -12,9 +12,9 @@
 #include "../include/npc.h"
 
 enum {
-    NPC_MAX_ROWS = 14,      /* of a UK1 tile */
-    NPC_MAX_VECS = 4,       /* likewise */
-    NPC_MAX_TILE = 64,      /* the most lanes of a tile: 4 vectors of 16 floats */
+    NPC_MAX_ROWS = 14, /* of a UK1 tile */
+    NPC_MAX_VECS = 4,  /* likewise */
+    NPC_MAX_TILE = 64, /* the most lanes of a tile: 4 vectors of 16 floats */
     NPC_MAX_DOT_ROWS = 4,
     NPC_MAX_DOT_COLS = 6
 };
@@ -30,12 +30,12 @@ typedef struct npc_pack_segment {
 /* Where the rows of a panel come from: row k is tap k % taps of channel k / taps. Every vector of a
  * row has at least one segment. */
 typedef struct npc_pack_source {
-    const char *base;                  /* the first channel */
+    const char *base; /* the first channel */
     int64_t channel_stride_bytes;
-    const npc_pack_segment *segments;  /* of tap 0, vector after vector, tap after tap */
+    const npc_pack_segment *segments; /* of tap 0, vector after vector, tap after tap */
     int64_t taps;
-    const npc_pack_segment *first;     /* of the first row's tap */
-    int64_t first_taps;                /* that its channel has left, that row's included */
+    const npc_pack_segment *first; /* of the first row's tap */
+    int64_t first_taps;            /* that its channel has left, that row's included */
 } npc_pack_source;
 
 /* UK1, rows x panel: c[i][j] = sum over k < depth of a[i][k] * b[k * b_stride + j], for each row i
@@ -51,7 +51,7 @@ typedef struct npc_uk1_args {
     void *c[NPC_MAX_ROWS];
     const void *bias;
     int32_t accumulate;
-    int32_t last_lanes; /* lanes of the tile's last vector that are stored, >= 1 */
+    int32_t last_lanes;            /* lanes of the tile's last vector that are stored, >= 1 */
     const npc_pack_source *source; /* NULL: the panel is packed */
 } npc_uk1_args;
 
@@ -84,16 +84,16 @@ typedef int npc_has_nan_fn(const void *c, int64_t stride, int64_t rows, int64_t 
 typedef void npc_add_fn(void *to, const void *from, int64_t count);
 /* *total = the sum of count elements. */
 typedef void npc_sum_fn(const void *from, int64_t count, void *total);
-/* Where from[i * stride] beats best[i] (greater, or the first NaN, or tap[i] < 0): takes it and sets
- * tap[i] = number. */
+/* Where from[i * stride] beats best[i] (greater, or the first NaN, or tap[i] < 0): takes it and
+ * sets tap[i] = number. */
 typedef void npc_max_update_fn(void *best, int32_t *tap, const void *from, int64_t stride,
                                int64_t count, int32_t number);
 
 typedef struct npc_kernels {
     int isa;
     npc_dtype dtype;
-    int lanes;                           /* elements of a vector */
-    int max_rows[NPC_MAX_VECS + 1];      /* of a UK1 tile of so many vectors; 0: none */
+    int lanes;                      /* elements of a vector */
+    int max_rows[NPC_MAX_VECS + 1]; /* of a UK1 tile of so many vectors; 0: none */
     int max_dot_rows, max_dot_cols;
     npc_uk1_fn *uk1[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_uk1_fn *uk1_pack[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];

@@ -174,8 +174,8 @@ static npc_status sum_channel(void *context, int64_t channel, void *scratch)
 npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad, void *out,
                               npc_dtype dtype, const npc_options *options, npc_plan_info *info)
 {
-    const double elements =
-        (double)geometry->batch * (double)geometry->out_channels * (double)npc_volume(geometry->output);
+    const double elements = (double)geometry->batch * (double)geometry->out_channels *
+                            (double)npc_volume(geometry->output);
     npc_team team = npc_make_team(options, 4 * elements);
     npc_conv_problem problem = {.geometry = geometry, .dtype = dtype, .team = &team};
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);

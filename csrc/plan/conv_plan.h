@@ -37,8 +37,8 @@ NPC_INLINE int64_t npc_conv_depth(const npc_conv_geometry *g)
 }
 double npc_conv_flops(const npc_conv_geometry *geometry);
 
-/* Shared workspace: `size` bytes, aligned, counted in problem->shared_bytes; NULL if there are none.
- * free() releases it. */
+/* Shared workspace: `size` bytes, aligned, counted in problem->shared_bytes; NULL if there are
+ * none. free() releases it. */
 void *npc_shared_workspace(npc_conv_problem *problem, int64_t size);
 
 #endif

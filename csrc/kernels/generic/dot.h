@@ -1,5 +1,5 @@
-/* Dot products of rows of a with rows of b, both contiguous: see npc_dot_args. Lanes are summed once,
- * at the end. */
+/* Dot products of rows of a with rows of b, both contiguous: see npc_dot_args. Lanes are summed
+ * once, at the end. */
 NPC_INLINE void NPC_V(dot_body)(const npc_dot_args *args, const int rows, const int cols)
 {
     const int64_t depth = args->depth, whole = depth / NPC_LANES * NPC_LANES;

@@ -13,7 +13,7 @@ NPC_INLINE NPC_V(pack_cursor) NPC_V(pack_start)(const npc_pack_source *source)
     return (NPC_V(pack_cursor)){source->base, source->first, source->first_taps};
 }
 
-NPC_INLINE NPC_VEC NPC_V(pack_vector)(NPC_V(pack_cursor) *at)
+NPC_INLINE NPC_VEC NPC_V(pack_vector)(NPC_V(pack_cursor) * at)
 {
     NPC_VEC v = NPC_V(zero)();
     do {
@@ -24,7 +24,7 @@ NPC_INLINE NPC_VEC NPC_V(pack_vector)(NPC_V(pack_cursor) *at)
 }
 
 /* After the last vector of a row. */
-NPC_INLINE void NPC_V(pack_next_row)(NPC_V(pack_cursor) *at, const npc_pack_source *source)
+NPC_INLINE void NPC_V(pack_next_row)(NPC_V(pack_cursor) * at, const npc_pack_source *source)
 {
     if (--at->taps == 0) {
         at->base += source->channel_stride_bytes;

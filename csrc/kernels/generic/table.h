@@ -7,7 +7,7 @@ static const npc_kernels NPC_NAME(kernels) = {
     .max_dot_rows = NPC_DOT_ROWS,
     .max_dot_cols = NPC_DOT_COLS,
 #define NPC_TILE(rows, vecs)                                                                       \
-    .uk1[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk1_##rows##x##vecs) : NULL,       \
+    .uk1[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk1_##rows##x##vecs) : NULL,         \
     .uk1_pack[vecs][rows] =                                                                        \
         rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk1_pack_##rows##x##vecs) : NULL,
 #define NPC_DOT(rows, cols)                                                                        \

@@ -1,8 +1,8 @@
 /* UK1, the micro-kernel that carries nearly everything: see npc_uk1_args for its contract.
  *
- * A tile holds rows x vecs accumulators in registers. Each step of k loads vecs vectors of the panel
- * and broadcasts one element of each row of A, which stays unpacked: every row is read in its own
- * order, one stream a row.
+ * A tile holds rows x vecs accumulators in registers. Each step of k loads vecs vectors of the
+ * panel and broadcasts one element of each row of A, which stays unpacked: every row is read in its
+ * own order, one stream a row.
  */
 NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const int vecs,
                                 const int pack)
