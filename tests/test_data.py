@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import struct
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from real_data import mnist_folder
 
 from npconv.data import DataError, batches, load_digits, load_mnist, read_idx
 
@@ -114,11 +114,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_real_mnist() -> None:
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("NPCONV_TEST_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no MNIST files: {folder} does not exist, NPCONV_TEST_DATA names another")
-    data = load_mnist(folder)
+    data = load_mnist(mnist_folder())
     assert data.train_images.shape == (60000, 1, 28, 28)
     assert data.test_images.shape == (10000, 1, 28, 28)
     assert data.train_labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]

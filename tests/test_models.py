@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from real_data import mnist_folder
 
+from npconv.data import Dataset, load_mnist
 from npconv.demo.numpy_network import NumpyConvnet, col2im, im2col
+from npconv.demo.training import train
 from npconv.layers import SoftmaxCrossEntropy, he
 from npconv.models import simple_convnet
 from npconv.optim import Adam
@@ -59,6 +62,24 @@ def test_learns_a_batch_by_heart() -> None:
         adam.update(net.params, net.grads)
     assert values[-1] < 0.01 < 1 < values[0]
     assert (net.eval().forward(x).argmax(axis=1) == labels).all()
+
+
+def test_learns_real_digits() -> None:
+    whole = load_mnist(mnist_folder())
+    part = Dataset(*(array[:4000] for array in whole[:2]), *(array[:1000] for array in whole[2:]))
+    rng = np.random.default_rng(0)
+    history = train(
+        simple_convnet(rng=rng, init=he),
+        Adam(),
+        part,
+        epochs=2,
+        batch=50,
+        rng=rng,
+        after_step=lambda loss: None,
+        after_epoch=lambda accuracy: None,
+    )
+    assert len(history.losses) == 160
+    assert history.accuracies[1] > 0.92
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 8), (1, 5, 9)])

@@ -51,7 +51,7 @@ def _load_part(directory: Path, part: str) -> tuple[Array, Array]:
         raise DataError(f"{images_path} holds no pixels: its shape is {images.shape}")
     if labels.max() > 9:
         raise DataError(f"{labels_path} has a label {labels.max()}, expected 0 to 9")
-    return images[:, None].astype(np.float32) / np.float32(255), labels.astype(np.int64)
+    return images[:, None] / np.float32(255), labels.astype(np.int64)
 
 
 def _find(directory: Path, name: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Self
+from typing import Any, Self
 
 from npconv.checks import Array
 from npconv.layers.flat_view import FlatView
@@ -30,20 +30,21 @@ class Sequential(Layer):
     def __init__(self, *layers: Layer | Mapping[str, Layer]) -> None:
         super().__init__()
         self.layers: dict[str, Layer] = {}
+        named: dict[str, Any] = {str(i): layer for i, layer in enumerate(layers)}
         if len(layers) == 1 and isinstance(layers[0], Mapping):
             named = dict(layers[0])
-        else:
-            named = {str(i): layer for i, layer in enumerate(layers)}  # type: ignore[misc]
         for name, layer in named.items():
-            if not isinstance(layer, Layer):
-                raise TypeError(f"layer {name!r} is a {type(layer).__name__}, expected a Layer")
-            if not isinstance(name, str) or not name or "." in name:
-                raise ValueError(f"layer name {name!r} must be a non-empty string without dots")
-            if layer in self.layers.values():
-                raise ValueError(
-                    f"layer {name!r} stands in the chain twice; a layer keeps one pass"
-                )
-            self.layers[name] = layer
+            self._append(name, layer)
+
+    def _append(self, name: str, layer: Any) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layer {name!r} is a {type(layer).__name__}, expected a Layer")
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"layer name {name!r} must be a non-empty string without dots")
+        if layer in self.layers.values():
+            # It keeps what one backward pass needs, so the second forward would undo the first.
+            raise ValueError(f"layer {name!r} stands in the chain twice")
+        self.layers[name] = layer
 
     @property
     def params(self) -> MutableMapping[str, Array]:
