@@ -1,0 +1,81 @@
+"""npconv itself: `npconv:algorithm=direct:precision=strict` forces what the options name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from peers import Call
+from workload import Case
+
+ROLE = "subject"
+OPTIONS = {"algorithm": "auto", "precision": "standard", "isa": ""}
+
+
+def environment(threads: int, isa: str, options: dict[str, str]) -> dict[str, str]:
+    return {"NPCONV_NUM_THREADS": str(threads)}
+
+
+class Contender:
+    def __init__(self, threads: int, isa: str, options: dict[str, str]) -> None:
+        import npconv
+
+        self.npconv = npconv
+        self.versions = {"npconv": npconv.__version__, "numpy": np.__version__}
+        self.precise = {"algorithm": options["algorithm"], "precision": options["precision"]}
+        forced = options["isa"] or isa
+        self.isa = {"isa": forced} if forced else {}
+        self.names: list[str] = []
+
+    def bind(self, case: Case, arrays: dict[str, np.ndarray]) -> Call:
+        self.names = {
+            "input_grad": ["dx"],
+            "weight_grad": ["dweight"],
+            "backward": ["dx", "dweight", "dbias"],
+            "max_pool_indices": ["y", "indices"],
+            "max_pool_backward": ["dx"],
+        }.get(case.operation, ["y"])
+        make = {"conv": self._conv, "pool": self._pool, "pad": self._pad}[case.layer.kind]
+        return make(case, arrays)
+
+    def _conv(self, case: Case, arrays: dict[str, np.ndarray]) -> Call:
+        npconv, layer = self.npconv, case.layer
+        geometry = (layer.stride, layer.padding, layer.dilation, layer.groups)
+        x, weight, grad, bias = (arrays.get(n) for n in ("x", "weight", "grad", "bias"))
+        keywords = {k: v for k, v in self.precise.items() if v not in ("auto", "standard")}
+        keywords |= self.isa
+        if case.operation == "forward":
+            return lambda: npconv.conv2d(x, weight, bias, *geometry, **keywords)
+        if case.operation == "input_grad":
+            shape = case.x_shape
+            return lambda: npconv.conv2d_input_grad(grad, weight, shape, *geometry, **keywords)
+        if case.operation == "weight_grad":
+            shape = case.weight_shape
+            return lambda: npconv.conv2d_weight_grad(grad, x, shape, *geometry, **keywords)
+        return lambda: npconv.conv2d_backward(grad, x, weight, *geometry, **keywords)
+
+    def _pool(self, case: Case, arrays: dict[str, np.ndarray]) -> Call:
+        npconv, layer, keywords = self.npconv, case.layer, self.isa
+        window = (layer.kernel, layer.stride, layer.padding, layer.dilation)
+        x = arrays["x"]
+        if case.operation == "max_pool":
+            return lambda: npconv.max_pool2d(x, *window, **keywords)
+        if case.operation == "max_pool_indices":
+            return lambda: npconv.max_pool2d(x, *window, return_indices=True, **keywords)
+        grad, shape = arrays["grad"], case.x_shape
+        indices = npconv.max_pool2d(x, *window, return_indices=True, **keywords)[1]
+        return lambda: npconv.max_pool2d_backward(grad, indices, shape, *window, **keywords)
+
+    def _pad(self, case: Case, arrays: dict[str, np.ndarray]) -> Call:
+        npconv, x, mode, width = self.npconv, arrays["x"], case.layer.mode, case.layer.padding
+        widths = ((0, 0), (0, 0), (width, width), (width, width))
+        return lambda: npconv.pad(x, widths, mode)
+
+    def outputs(self, result: Any) -> dict[str, np.ndarray]:
+        values = result if isinstance(result, tuple) else (result,)
+        return dict(zip(self.names, values, strict=True))
+
+    def plan(self) -> dict | None:
+        plan = self.npconv.last_plan()
+        return None if plan is None else dict(plan)
