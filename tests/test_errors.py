@@ -531,6 +531,10 @@ SHARED_ROWS = [
 ]
 
 
+def in_words(entry):
+    return " ".join(entry.words)[:70]
+
+
 def check(entry, api):
     with pytest.raises(entry.error) as caught:
         entry.call(api)
@@ -541,14 +545,14 @@ def check(entry, api):
     return caught.value
 
 
-@pytest.mark.parametrize("entry", [*SHARED_ROWS, *FAST_ONLY_ROWS])
+@pytest.mark.parametrize("entry", [*SHARED_ROWS, *FAST_ONLY_ROWS], ids=in_words)
 def test_mistakes(entry):
     before = _native.call_count()
     check(entry, npconv)
     assert _native.call_count() == before  # found before the C core was asked
 
 
-@pytest.mark.parametrize("entry", SHARED_ROWS)
+@pytest.mark.parametrize("entry", SHARED_ROWS, ids=in_words)
 def test_mistakes_in_the_reference(entry):
     check(entry, npconv.reference)
 
@@ -639,7 +643,7 @@ WRITERS = [
 
 
 @pytest.mark.parametrize(("call", "shape"), WRITERS)
-@pytest.mark.parametrize("entry", OUT_ROWS)
+@pytest.mark.parametrize("entry", OUT_ROWS, ids=in_words)
 @pytest.mark.parametrize("api", [npconv, npconv.reference], ids=lambda api: api.__name__)
 def test_unusable_out(call, shape, entry, api):
     out = entry.call(np.zeros(shape, F32))

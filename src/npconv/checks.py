@@ -139,6 +139,12 @@ def pad_width(value: object, ndim: int) -> Pairs:
         return ((value, value),) * ndim
     if isinstance(value, Mapping):
         return _pad_width_by_axis(value, ndim)
+    if (
+        isinstance(value, (tuple, list))
+        and len(value) == ndim
+        and all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in value)
+    ):  # the usual form, without a detour through NumPy
+        return tuple([(integer(a, "pad_width", 0), integer(b, "pad_width", 0)) for a, b in value])
     # dtype=object keeps integers of any size and lets integer() see bools and floats.
     try:
         given = np.array(value, dtype=object)
@@ -233,6 +239,8 @@ def pad_dtype(x: Array) -> np.dtype[Any]:
 
 def constant_values(value: object, x: Array) -> Array:
     """Return a value for both sides of every axis, (x.ndim, 2), in x's dtype."""
+    if type(value) is int and value == 0:
+        return np.zeros((x.ndim, 2), x.dtype)
     given = array(value, "constant_values")
     if given.dtype.kind not in _PAD_KINDS:
         raise TypeError(f"constant_values is {given.dtype}; expected numbers")

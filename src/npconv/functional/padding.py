@@ -89,11 +89,12 @@ def pad(
     if not geometry.shape:
         return given.copy()  # no axis, nothing to pad
     result = np.empty(geometry.padded_shape, dtype)
-    # Elements are moved, not read: the byte order of x is that of the result.
-    plain = dtype.newbyteorder("=")
-    native.pad_forward(
-        geometry, mode, given.view(plain), values.view(plain), result.view(plain), how
-    )
+    target = result
+    if not dtype.isnative:
+        # Elements are moved, not read: seen as native ones, they arrive in their own byte order.
+        native_dtype = dtype.newbyteorder("=")
+        given, values, target = [a.view(native_dtype) for a in (given, values, result)]
+    native.pad_forward(geometry, mode, given, values, target, how)
     return result
 
 

@@ -1,0 +1,214 @@
+"""What is public: names, signatures, documentation, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import npconv
+from npconv import _native, functional, reference
+
+OPERATIONS = {
+    "conv2d": (
+        "(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, "
+        "padding_mode='constant', layout='NCHW', activation=None, add=None, "
+        "precision='standard', algorithm='auto', isa=None, num_threads=None, out=None)"
+    ),
+    "conv2d_input_grad": (
+        "(grad, weight, input_shape, stride=1, padding=0, dilation=1, groups=1, *, "
+        "padding_mode='constant', layout='NCHW', precision='standard', algorithm='auto', "
+        "isa=None, num_threads=None)"
+    ),
+    "conv2d_weight_grad": (
+        "(grad, x, weight_shape, stride=1, padding=0, dilation=1, groups=1, *, "
+        "padding_mode='constant', layout='NCHW', precision='standard', algorithm='auto', "
+        "isa=None, num_threads=None)"
+    ),
+    "conv2d_backward": (
+        "(grad, x, weight, stride=1, padding=0, dilation=1, groups=1, *, "
+        "needs=(True, True, True), padding_mode='constant', layout='NCHW', "
+        "precision='standard', algorithm='auto', isa=None, num_threads=None)"
+    ),
+    "max_pool2d": (
+        "(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, "
+        "return_indices=False, *, indices='flat', layout='NCHW', isa=None, num_threads=None, "
+        "out=None)"
+    ),
+    "max_pool2d_backward": (
+        "(grad, indices, input_shape, kernel_size, stride=None, padding=0, dilation=1, "
+        "ceil_mode=False, *, index_kind='flat', layout='NCHW', isa=None, num_threads=None)"
+    ),
+    "pad": "(x, pad_width, mode='constant', constant_values=0, *, num_threads=None)",
+    "pad_backward": "(grad, pad_width, mode='constant', *, num_threads=None)",
+    "im2col": (
+        "(x, kernel_size, stride=1, padding=0, dilation=1, *, order='NCP', layout='NCHW', "
+        "isa=None, num_threads=None)"
+    ),
+    "col2im": (
+        "(cols, input_shape, kernel_size, stride=1, padding=0, dilation=1, *, order='NCP', "
+        "layout='NCHW', isa=None, num_threads=None)"
+    ),
+}
+RUNTIME = {
+    "set_num_threads": "(n)",
+    "get_num_threads": "()",
+    "threads": "(n)",
+    "cpu_info": "()",
+    "show_config": "(mode='print')",
+    "last_plan": "()",
+    "explain": "(operation, *args, **kwargs)",
+}
+SUBMODULES = ["layers", "models", "optim", "reference"]
+
+
+def bare_signature(function):
+    """The signature's text without annotations."""
+    signature = inspect.signature(function)
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
+
+
+@pytest.mark.parametrize(("name", "expected"), (OPERATIONS | RUNTIME).items())
+def test_signatures(name, expected):
+    assert bare_signature(getattr(npconv, name)) == expected
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_reference_has_the_same_signature(name):
+    assert bare_signature(getattr(reference, name)) == OPERATIONS[name]
+
+
+def test_all_is_what_is_listed_here():
+    assert npconv.__all__ == sorted([*OPERATIONS, *RUNTIME, *SUBMODULES])
+    assert functional.__all__ == sorted(OPERATIONS)
+    assert set(OPERATIONS) <= set(reference.__all__)
+    for name in npconv.__all__:
+        assert getattr(npconv, name) is not None
+
+
+def test_nothing_else_is_public():
+    modules = {"checks", "functional", "geometry", "runtime"}
+    public = {name for name in vars(npconv) if not name.startswith("_")} - modules
+    # Parts that other tests have imported; and what `from typing import` leaves behind.
+    public -= {"data", "demo", "viz", "Any", "TYPE_CHECKING", *SUBMODULES}
+    assert public == set(npconv.__all__) - set(SUBMODULES)
+
+
+def test_unknown_attribute():
+    with pytest.raises(AttributeError, match="module 'npconv' has no attribute 'conv9d'"):
+        npconv.conv9d  # noqa: B018
+
+
+def test_version_is_that_of_the_build():
+    assert npconv.__version__ == _native.build_info()["version"]
+
+
+# --- documentation -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_open_with_their_shapes(name):
+    text = inspect.getdoc(getattr(npconv, name))
+    blocks = text.split("\n\n")
+    assert blocks[1] == "::"
+    assert re.search(r"\(.*\) *\n? *-> \(", blocks[2])
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name.startswith("conv2d")])
+def test_convolutions_say_that_they_are_cross_correlations(name):
+    assert "cross-correlation" in inspect.getdoc(getattr(npconv, name))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_docstrings_have_every_section_and_parameter(name):
+    function = getattr(npconv, name)
+    text = inspect.getdoc(function)
+    for section in ("Parameters", "Returns", "Raises", "Examples"):
+        assert f"\n{section}\n{'-' * len(section)}\n" in text
+    listed = text.split("\nParameters\n")[1].split("\nReturns\n")[0]
+    heads = re.findall(r"^(?! )([\w, ]+?)(?: :.*)?$", listed, re.MULTILINE)
+    documented = [word for head in heads for word in head.split(", ")]
+    assert documented == list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("name", RUNTIME)
+def test_runtime_docstrings(name):
+    text = inspect.getdoc(getattr(npconv, name))
+    assert "\nExamples\n--------\n" in text
+    if inspect.signature(getattr(npconv, name)).parameters:
+        assert "\nRaises\n------\n" in text
+        assert "\nParameters\n----------\n" in text
+
+
+@pytest.mark.parametrize("name", OPERATIONS | RUNTIME)
+def test_examples_in_docstrings_run(name):
+    function = getattr(npconv, name)
+    finder = doctest.DocTestFinder(recurse=False)
+    (example,) = finder.find(function, name, globs={})
+    assert example.examples
+    results = doctest.DocTestRunner(verbose=False).run(example)
+    assert results.failed == 0
+
+
+def test_stub_lists_what_the_extension_has():
+    stub = pathlib.Path(npconv.__file__).with_name("_native.pyi")
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
+    listed = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    present = {
+        name
+        for name, value in vars(_native).items()
+        if callable(value) and not name.startswith("_") and not isinstance(value, type)
+    }
+    assert listed == present
+    assert stub.with_name("py.typed").exists()
+
+
+# --- importing ---------------------------------------------------------------------------------
+
+
+def run(code):
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_importing_is_light():
+    code, out, err = run(
+        "import json, sys, numpy; before = set(sys.modules); import npconv;"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    assert code == 0, err
+    loaded = json.loads(out)
+    assert "npconv.functional.convolution" in loaded
+    heavy = {"matplotlib", "tqdm", "sklearn", "scipy", "torch", "npconv.layers", "npconv.demo"}
+    assert not heavy & set(loaded)
+
+
+@pytest.mark.parametrize("name", SUBMODULES)
+def test_parts_are_attributes_without_an_import_of_their_own(name):
+    code, out, err = run(f"import npconv; print(npconv.{name}.__name__)")
+    assert (code, out) == (0, f"npconv.{name}\n"), err
+    assert importlib.import_module(f"npconv.{name}") is getattr(npconv, name)
+
+
+def test_star_import():
+    code, out, err = run("from npconv import *; print(conv2d.__name__, layers.__name__)")
+    assert (code, out) == (0, "conv2d npconv.layers\n"), err
+
+
+def test_import_without_the_extension_says_how_to_get_it():
+    code, _, err = run("import sys; sys.modules['npconv._native'] = None; import npconv")
+    assert code == 1
+    message = err.strip().splitlines()[-1]
+    assert message.startswith("ImportError: npconv's compiled part, npconv._native, cannot be")
+    assert "pip install ." in message
