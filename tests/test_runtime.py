@@ -225,6 +225,12 @@ def test_a_wrong_thread_count_in_the_environment_can_be_overruled():
     assert (code, out) == (0, "2"), err
 
 
+def test_show_config_counts_the_threads_of_the_environment():
+    code, out, err = run("npconv.show_config()", NPCONV_NUM_THREADS="7")
+    assert code == 0, err
+    assert "default: 7" in out
+
+
 def test_show_config_works_in_a_wrong_environment():
     code, out, _ = run("npconv.show_config()", NPCONV_ISA="sse9", NPCONV_NUM_THREADS="many")
     assert code == 0

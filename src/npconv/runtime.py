@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -268,12 +269,13 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
     ['direct', 'im2col', 'reference']
     """
     checks.choice(mode, "mode", ("print", "dict"))
+    with suppress(ValueError):  # what is wrong in the environment shows below
+        _settle_threads()
     config = {
         "build": _native.build_info(),
         "cpu": _native.cpu_info(),
         "isas": {name: _isa_state(*state) for name, *state in _native.isas()},
         "algorithms": list(_native.conv_algorithms()),
-        # Not get_num_threads(): this must work where the environment is wrong.
         "threads": {"default": _native.get_num_threads(), "cores": _native.max_threads()},
         "environment": {
             "NPCONV_NUM_THREADS": _ENV_THREADS,
