@@ -22,7 +22,7 @@ def save_mistakes(
     shown = wrong[:_MOST]
     rows = max(math.ceil(len(shown) / _COLUMNS), 1)
     columns = min(_COLUMNS, max(len(shown), 4))
-    title = f"{len(wrong)} of {len(labels)} read wrongly"
+    title = f"{len(wrong):,} of {len(labels):,} read wrongly"
     if len(shown) < len(wrong):
         title += f", the first {_MOST}"
 
