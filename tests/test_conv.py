@@ -190,17 +190,22 @@ def test_strict_precision_is_exact_too(case: ConvCase) -> None:
 
 # ---- the error bound that the documentation states -----------------------------------------
 
+# Worst for sums of a few hundred terms: they are one chain of FMAs, which on uniform data has
+# an error of about 0.23*sqrt(n)*u*sum|x||w| (one sigma); longer sums are added up in blocks.
+PUBLISHED_C = {"normal": 5.0, "uniform": 16.0}
+
 BOUND_CASES = [
-    ConvCase(1, 1, 16, 8, (12, 12), (3, 3), padding=1),  # 144 terms
-    ConvCase(1, 1, 256, 8, (9, 9), (3, 3), padding=1),  # 2304
+    ConvCase(1, 1, 16, 64, (24, 24), (3, 3), padding=1),  # 144 terms
+    ConvCase(1, 1, 64, 32, (16, 16), (3, 3), padding=1),  # 576
+    ConvCase(1, 1, 256, 16, (9, 9), (3, 3), padding=1),  # 2304
     ConvCase(1, 1, 512, 8, (7, 7), (3, 3), padding=1),  # 4608
 ]
 
 
 @pytest.mark.parametrize("case", BOUND_CASES, ids=lambda case: f"{case.n_terms} terms")
-@pytest.mark.parametrize(("data", "c"), [("normal", 2.0), ("uniform", 8.0)])
-def test_published_bound_of_the_direct_sum(case: ConvCase, data: str, c: float) -> None:
-    """|y - y64| <= c * u * sum|x||w|, with c = 2 on normal and 8 on uniform [0, 1) data."""
+@pytest.mark.parametrize("data", PUBLISHED_C)
+def test_published_bound_of_the_direct_sum(case: ConvCase, data: str) -> None:
+    """|y - y64| <= c * u * sum|x||w|, on normal and on uniform [0, 1) data."""
     rng = np.random.default_rng(2)
     draw = rng.standard_normal if data == "normal" else rng.random
     x, weight = draw(case.x_shape).astype("f4"), draw(case.weight_shape).astype("f4")
@@ -211,7 +216,7 @@ def test_published_bound_of_the_direct_sum(case: ConvCase, data: str, c: float) 
         if variant["algorithm"] == "direct":
             y = npconv.conv2d(x, weight, **case.settings, **variant)
             worst = (abs(y - expected) / magnitude).max() / unit_roundoff("float32")
-            assert worst <= c, f"{name(variant)}: c = {worst:.2f}"
+            assert worst <= PUBLISHED_C[data], f"{name(variant)}: c = {worst:.2f}"
 
 
 # ---- operands ------------------------------------------------------------------------------

@@ -1,0 +1,203 @@
+"""Runs every operation on guarded arrays; a stray byte ends the process. See test_promises_memory.
+
+Prints what it is about to do, so that the last line names what it died of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from guard_pages import Guarded
+from strategies import ConvCase, PoolCase
+from tolerance import assert_same_values
+from variants import CONV_VARIANTS, ISA_VARIANTS, name
+
+from npconv import _native, geometry, reference
+
+CONVOLUTIONS = [
+    ConvCase(2, 1, 3, 5, (5, 7), (3, 3), padding=1, bias=True, seed=1),
+    ConvCase(1, 1, 2, 10, (6, 33), (3, 2), bias=True, seed=2),
+    ConvCase(3, 1, 17, 13, (7, 7), (1, 1), bias=True, seed=3),
+    ConvCase(1, 1, 4, 9, (9, 50), (5, 5), (2, 2), padding=((0, 2), (3, 1)), seed=4),
+    ConvCase(1, 1, 2, 3, (11, 19), (2, 2), (3, 4), seed=5),
+    ConvCase(2, 4, 1, 1, (9, 17), (3, 3), (1, 1), (2, 3), padding="same", seed=6),
+    ConvCase(1, 2, 3, 2, (1, 1), (7, 7), padding=3, bias=True, seed=7),
+    ConvCase(5, 1, 3, 2, (3, 3), (3, 3), padding=1, seed=8),
+    ConvCase(1, 1, 70, 11, (8, 9), (3, 3), padding=1, bias=True, seed=9),  # 630 terms
+    ConvCase(1, 1, 1, 1, (1, 1030), (1, 9), padding=(0, 4), seed=10),
+    ConvCase(1, 1, 1, 1, (1030, 1), (9, 1), seed=11),
+    ConvCase(1, 1, 1, 1, (1, 1), (1, 1), bias=True, seed=12),
+]
+
+POOLS = [
+    PoolCase(2, 3, (8, 34), (2, 2), seed=1),
+    PoolCase(1, 2, (9, 35), (3, 3), (2, 2), padding=1, seed=2),
+    PoolCase(1, 1, (7, 70), (3, 3), (1, 1), padding=1, ceil_mode=True, seed=3),
+    PoolCase(1, 2, (9, 11), (2, 3), (3, 2), (3, 2), padding=((1, 0), (2, 1)), seed=4),
+    PoolCase(1, 1, (1, 1), (1, 1), seed=5),
+    PoolCase(3, 1, (5, 5), (2, 2), ceil_mode=True, seed=6),
+]
+
+PADDINGS = [
+    ((5,), [(1, 2)]),
+    ((3, 33), [(2, 0), (7, 9)]),
+    ((2, 3, 7, 19), [(0, 0), (1, 0), (2, 3), (4, 1)]),
+    ((1, 1), [(5, 6), (7, 8)]),
+]
+
+
+def guarded_call(
+    call: Callable[..., None], at: str, expected: np.ndarray, *inputs: np.ndarray | None
+) -> None:
+    """Call with all inputs guarded and unwritable and out full of NaN; check and release."""
+    guards = [None if a is None else Guarded(a, at) for a in inputs]
+    for guard in guards:
+        if guard:
+            guard.forbid_writing()
+    junk = np.full(expected.shape, np.nan if expected.dtype.kind == "f" else -7, expected.dtype)
+    out = Guarded(junk, at)
+    call(*(guard and guard.array for guard in guards), out.array)
+    assert_same_values(out.array, expected)
+    for guard in (*guards, out):
+        if guard:
+            guard.release()
+
+
+def announce(what: str) -> None:
+    print(what, flush=True)
+
+
+def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: str) -> None:
+    x, weight, bias = case.operands()
+    g = geometry.conv_geometry(2, x.shape, weight.shape, **case.settings)
+    y = reference.conv2d(x, weight, bias, **case.settings)
+    grad = np.random.default_rng(1).integers(-4, 5, y.shape).astype(case.dtype)
+    dx, dw, db = reference.conv2d_backward(grad, x, weight, **case.settings)
+    options = (*variant.values(), threads, "standard")
+
+    def forward(x: Any, weight: Any, bias: Any, out: Any) -> None:
+        _native.conv_forward(g, x, weight, bias, out, options)
+
+    def input_grad(grad: Any, weight: Any, out: Any) -> None:
+        _native.conv_input_grad(g, grad, weight, out, options)
+
+    def weight_grad(grad: Any, x: Any, out: Any) -> None:
+        _native.conv_weight_grad(g, grad, x, out, options)
+
+    def bias_grad(grad: Any, out: Any) -> None:
+        _native.conv_bias_grad(g, grad, out, options)
+
+    announce("forward")
+    guarded_call(forward, at, y, x, weight, bias)
+    announce("input_grad")
+    guarded_call(input_grad, at, dx, grad, weight)
+    announce("weight_grad")
+    guarded_call(weight_grad, at, dw, grad, x)
+    announce("bias_grad")
+    guarded_call(bias_grad, at, db, grad)
+    announce("conversion of x while it is read")
+    guarded_call(forward, at, y, x.astype("i1"), weight, bias)
+    guarded_call(forward, at, y, x.astype(x.dtype.newbyteorder()), weight, bias)
+
+
+def run_columns(case: ConvCase, variant: dict[str, Any], threads: int, at: str) -> None:
+    x = case.operands()[0]
+    settings = {key: case.settings[key] for key in ("stride", "padding", "dilation")}
+    g = geometry.columns_geometry(2, x.shape, case.kernel, **settings)
+    options = ("auto", variant["isa"], threads, "standard")
+
+    def im2col(x: Any, out: Any) -> None:
+        _native.im2col(g, x, out, options)
+
+    def col2im(cols: Any, out: Any) -> None:
+        _native.col2im(g, cols, out, options)
+
+    announce("im2col")
+    cols = reference.im2col(x, case.kernel, **settings)
+    guarded_call(im2col, at, cols, x)
+    announce("col2im")
+    guarded_call(col2im, at, reference.col2im(cols, x.shape, case.kernel, **settings), cols)
+
+
+def run_pool(case: PoolCase, dtype: str, variant: dict[str, Any], threads: int, at: str) -> None:
+    x = case.x().astype(dtype)
+    g = geometry.pool_geometry(2, x.shape, **case.settings)
+    options = ("auto", variant["isa"], threads, "standard")
+    for kind in ("flat", "window"):
+        y, indices = reference.max_pool2d(x, **case.settings, return_indices=True, indices=kind)
+        dx = reference.max_pool2d_backward(y, indices, x.shape, **case.settings, index_kind=kind)
+        # Both results are guarded in turn.
+        spare, spare_indices = np.empty_like(y), np.empty_like(indices)
+
+        def forward(x: Any, out: Any, kind: str = kind, other: Any = spare_indices) -> None:
+            _native.max_pool_forward(g, x, out, other, kind, options)
+
+        def positions(x: Any, out: Any, kind: str = kind, other: Any = spare) -> None:
+            _native.max_pool_forward(g, x, other, out, kind, options)
+
+        def alone(x: Any, out: Any, kind: str = kind) -> None:
+            _native.max_pool_forward(g, x, out, None, kind, options)
+
+        def backward(grad: Any, indices: Any, out: Any, kind: str = kind) -> None:
+            _native.max_pool_backward(g, grad, indices, out, kind, options)
+
+        announce(f"maxima, {kind}")
+        guarded_call(forward, at, y, x)
+        announce(f"indices, {kind}")
+        guarded_call(positions, at, indices, x)
+        announce("maxima alone")
+        guarded_call(alone, at, y, x)
+        announce(f"gradient, {kind}")
+        guarded_call(backward, at, dx, y, indices)
+
+
+def run_padding(shape: tuple[int, ...], width: Any, dtype: str, threads: int, at: str) -> None:
+    x = np.random.default_rng(1).integers(1, 9, shape).astype(dtype)
+    constants = np.zeros((x.ndim, 2), dtype)
+    options = ("auto", "auto", threads, "standard")
+    for mode in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        g = geometry.pad_geometry(x.shape, width, mode, x.itemsize)
+
+        def forward(x: Any, constants: Any, out: Any, mode: str = mode, g: Any = g) -> None:
+            _native.pad_forward(g, mode, x, constants, out, options)
+
+        def backward(grad: Any, out: Any, mode: str = mode, g: Any = g) -> None:
+            _native.pad_backward(g, mode, grad, out, options)
+
+        padded = reference.pad(x, width, mode)
+        announce(mode)
+        guarded_call(forward, at, padded, x, constants)
+        if dtype in ("float32", "float64"):
+            announce(f"gradient of {mode}")
+            guarded_call(backward, at, reference.pad_backward(padded, width, mode), padded)
+
+
+def main() -> None:
+    for at in ("start", "end"):
+        for dtype in ("float32", "float64"):
+            for case in CONVOLUTIONS:
+                for variant in CONV_VARIANTS:
+                    announce(f"{dtype} {case} {name(variant)} at {at}")
+                    run_convolution(case.with_dtype(dtype), variant, 1, at)
+                for variant in ISA_VARIANTS:
+                    announce(f"{dtype} {case} {name(variant)} columns at {at}")
+                    run_columns(case.with_dtype(dtype), variant, 1, at)
+            for pool in POOLS:
+                for variant in ISA_VARIANTS:
+                    announce(f"{dtype} {pool} {name(variant)} at {at}")
+                    run_pool(pool, dtype, variant, 1, at)
+        for shape, width in PADDINGS:
+            for dtype in ("int8", "int16", "float32", "float64", "complex128"):
+                announce(f"{shape} {width} {dtype} at {at}")
+                run_padding(shape, width, dtype, 1, at)
+        announce(f"two threads at {at}")
+        large = ConvCase(2, 1, 24, 20, (31, 37), (3, 3), padding=1, bias=True, seed=1)
+        for variant in CONV_VARIANTS:
+            run_convolution(large, variant, 2, at)
+    announce("all arrays intact")
+
+
+if __name__ == "__main__":
+    main()
