@@ -1,11 +1,11 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: cdivision=True
 """The border to the C core: checked arrays in, pointers down, status up.
 
 Each function has three beats: descriptors from its arrays, one C call without the GIL, the status
 turned into an exception. Shapes are compared with the geometry once more, for C indexes by them.
 """
 
-cimport cython
 cimport numpy as cnp
 from libc.stdint cimport int64_t
 
@@ -208,7 +208,6 @@ cdef int _check_out(cnp.ndarray array, npc_dtype dtype, bint contiguous) except 
 
 cdef void *_operand(cnp.ndarray array, str name, tuple shape, npc_dtype dtype) except? NULL:
     """The pointer to a small operand that the caller has converted: C-contiguous, native."""
-    cdef npc_array description
     cdef npc_dtype found
     _find_dtype(array, &found)
     if (<object>array).shape != shape:
