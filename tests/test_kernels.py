@@ -1,0 +1,231 @@
+"""Every kernel slot of every usable ISA is reached, and every ISA gives what plain C gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import ConvCase, conv_cases, pool_cases
+from test_pool import skip_impossible
+from tolerance import assert_close, assert_same_bits, assert_same_values
+from variants import ALGORITHMS, CONV_VARIANTS, ISA_VARIANTS, ISAS, name
+
+import npconv
+from npconv import _native, reference
+
+each_isa = pytest.mark.parametrize("isa", ISAS)
+each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+# Whole vectors, and vectors half filled at the end, for every vector length there is: up to eight
+# of 16 elements.
+WIDTHS = sorted(
+    {n * lanes - part for n in range(1, 9) for lanes in (2, 4, 8, 16) for part in (0, lanes // 2)}
+)
+# Register tiles have up to 14 rows; 15 to 28 are split evenly in two.
+ROWS = range(1, 29)
+SHALLOW, DEEP = 3, 600  # terms of a sum, without and with a split
+
+
+def integers(shape: tuple[int, ...], dtype: str, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-3, 4, shape).astype(dtype)
+
+
+# ---- sweeps, each exact against one matrix product ------------------------------------------
+
+
+def sweep_products(isa: str, dtype: str) -> None:
+    """Forward and input gradient by pointwise convolutions: every tile, tail and split."""
+    options: dict[str, Any] = {"algorithm": "direct", "isa": isa, "num_threads": 1}
+    x = integers((DEEP, max(WIDTHS)), dtype)
+    weight = integers((max(ROWS), DEEP), dtype, seed=2)
+    for depth in (SHALLOW, DEEP):
+        product = weight[:, :depth] @ x[:depth]
+        for width in WIDTHS:
+            image = np.ascontiguousarray(x[:depth, :width])[None, :, None]
+            for rows in ROWS:
+                filters = np.ascontiguousarray(weight[:rows, :depth])[..., None, None]
+                out = np.full((1, rows, 1, width), np.nan, dtype)
+                npconv.conv2d(image, filters, **options, out=out)
+                assert_same_values(out[0, :, 0], product[:rows, :width], f"{rows}x{width}")
+
+
+def sweep_windows(isa: str, dtype: str) -> None:
+    """Windows that are packed with padding, stride and dilation, by both panel algorithms."""
+    for algorithm in ALGORITHMS:
+        for stride, dilation in [(1, 1), (2, 1), (3, 1), (1, 2)]:
+            for width in (5, 19, 40, 71):
+                x, weight = integers((2, 3, 9, width), dtype), integers((5, 3, 3, 3), dtype, seed=2)
+                settings = {"stride": stride, "padding": 1, "dilation": dilation}
+                options = {**settings, "algorithm": algorithm, "isa": isa}
+                y = npconv.conv2d(x, weight, **options)
+                assert_same_values(y, reference.conv2d(x, weight, **settings))
+                dx, dw, db = npconv.conv2d_backward(y, x, weight, **options)
+                of_x, of_weight, of_bias = reference.conv2d_backward(y, x, weight, **settings)
+                assert_same_values(dx, of_x)
+                assert_same_values(dw, of_weight)
+                assert_same_values(db, of_bias)
+
+
+def sweep_fused_packing(isa: str, dtype: str) -> None:
+    """3x3 windows at stride 1 with every count of rows, on rows of every count of vectors."""
+    options = {"padding": 1, "algorithm": "direct", "isa": isa, "num_threads": 1}
+    x, weight = integers((1, 2, 3, max(WIDTHS)), dtype), integers((28, 2, 3, 3), dtype, seed=2)
+    for width in WIDTHS:
+        image = np.ascontiguousarray(x[..., :width])
+        expected = reference.conv2d(image, weight, padding=1)
+        for rows in ROWS:
+            y = npconv.conv2d(image, weight[:rows], **options)
+            assert_same_values(y, expected[:, :rows], f"{rows}x{width}")
+    x, weight = integers((1, 70, 3, 70), dtype), integers((28, 70, 3, 3), dtype, seed=2)
+    for width in (2, 7, 16, 29, 48, 64, 70):
+        image = np.ascontiguousarray(x[..., :width])
+        expected = reference.conv2d(image, weight, padding=1)
+        for rows in ROWS:
+            y = npconv.conv2d(image, weight[:rows], **options)
+            assert_same_values(y, expected[:, :rows], f"{rows}x{width}, 630 terms")
+
+
+def sweep_dots(isa: str, dtype: str) -> None:
+    """Weight gradients: rows are output channels, columns taps, the depth is pixels."""
+    options: dict[str, Any] = {"algorithm": "direct", "isa": isa, "num_threads": 1}
+    # The last count is more than all partial sums take in one go.
+    grad, x = integers((9, 40000), dtype), integers((13, 40000), dtype, seed=2)
+    for pixels in (1, 16, 37, 40000):
+        product = grad[:, :pixels] @ x[:, :pixels].T
+        for rows in range(1, 10):
+            for columns in range(1, 14):
+                dw = npconv.conv2d_weight_grad(
+                    np.ascontiguousarray(grad[:rows, :pixels])[None, :, None],
+                    np.ascontiguousarray(x[:columns, :pixels])[None, :, None],
+                    (rows, columns, 1, 1),
+                    **options,
+                )
+                assert_same_values(dw[..., 0, 0], product[:rows, :columns], f"{rows}x{columns}")
+
+
+def sweep_others(isa: str, dtype: str) -> None:
+    """Pooling, column sums, and a weight gradient whose pixels are dealt to partial sums."""
+    for width in WIDTHS:
+        x = integers((1, 2, 6, width + 1), dtype)
+        for kernel, stride in [(2, 2), (2, 1), (3, 2)]:
+            settings: dict[str, Any] = {"kernel_size": kernel, "stride": stride, "padding": 1}
+            y, at = npconv.max_pool2d(x, **settings, return_indices=True, isa=isa)
+            expected, indices = reference.max_pool2d(x, **settings, return_indices=True)
+            assert_same_values(y, expected)
+            assert_same_values(at, indices)
+        cols = reference.im2col(x, 2)
+        dx = npconv.col2im(cols, x.shape, 2, isa=isa)
+        assert_same_values(dx, reference.col2im(cols, x.shape, 2))
+    x, grad = integers((3, 2, 90, 90), dtype), integers((3, 3, 90, 90), dtype, seed=2)
+    dw = npconv.conv2d_weight_grad(grad, x, (3, 2, 3, 3), padding=1, isa=isa)
+    assert_same_values(dw, reference.conv2d_weight_grad(grad, x, (3, 2, 3, 3), padding=1))
+
+
+@each_isa
+@each_dtype
+def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
+    prefix = f"{isa}/{dtype}/"
+    _native.reset_kernel_coverage()
+    for sweep in (
+        sweep_products,
+        sweep_windows,
+        sweep_fused_packing,
+        sweep_dots,
+        sweep_others,
+    ):
+        sweep(isa, dtype)
+    slots = {
+        slot: reached
+        for slot, reached in _native.kernel_coverage().items()
+        if slot.startswith(prefix)
+    }
+    assert len(slots) > 50, "there are tiles of many sizes"
+    missing = [slot for slot, reached in slots.items() if not reached]
+    assert not missing, f"{len(missing)} of {len(slots)} slots were not reached: {missing}"
+
+
+def test_slots_start_unreached() -> None:
+    """Without this, the test above could be blind."""
+    _native.reset_kernel_coverage()
+    assert not any(_native.kernel_coverage().values())
+    x = np.ones((1, 1, 3, 3), "f4")
+    npconv.conv2d(x, x, isa=ISAS[-1])
+    reached = [slot for slot, done in _native.kernel_coverage().items() if done]
+    assert reached
+    assert all(slot.startswith(f"{ISAS[-1]}/float32/") for slot in reached)
+
+
+def calls(case: ConvCase, variant: dict[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
+    """Run the three operations of a case; yield each operation and its result."""
+    x, weight, bias = case.operands(integers=False)
+    options = {**case.settings, **variant}
+    y = npconv.conv2d(x, weight, bias, **options)
+    yield "forward", y
+    yield "input_grad", npconv.conv2d_input_grad(y, weight, x.shape, **options)
+    yield "weight_grad", npconv.conv2d_weight_grad(y, x, weight.shape, **options)
+
+
+@pytest.mark.parametrize("variant", CONV_VARIANTS, ids=name)
+@each_dtype
+def test_every_algorithm_runs_every_operation_on_every_isa(
+    dtype: str, variant: dict[str, Any]
+) -> None:
+    case = ConvCase(2, 1, 5, 11, (13, 21), (3, 3), padding=1, bias=True).with_dtype(dtype)
+    for operation, _ in calls(case, variant):
+        plan = npconv.last_plan()
+        assert plan["operation"] == operation
+        assert plan["algorithm"] == variant["algorithm"]
+        assert plan["isa"] == variant["isa"]
+        assert plan["dtype"] == dtype
+
+
+@pytest.mark.parametrize("algorithm", [a for a in ALGORITHMS if a != "reference"])
+@each_isa
+def test_fast_algorithms_use_the_kernels(isa: str, algorithm: str) -> None:
+    case = ConvCase(2, 1, 5, 11, (13, 21), (3, 3), padding=1)
+    for operation, _ in calls(case, {"algorithm": algorithm, "isa": isa}):
+        slots = [slot for slot, reached in _native.kernel_coverage().items() if reached]
+        assert any(slot.startswith(f"{isa}/float32/") for slot in slots), operation
+
+
+# ---- ISAs against each other ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@given(case=conv_cases())
+def test_isas_agree_with_plain(algorithm: str, case: ConvCase) -> None:
+    """Within the tolerance of rounding; the bits where the data are integers."""
+    x, weight, bias = case.operands(integers=True)
+    results = [
+        npconv.conv2d(x, weight, bias, **case.settings, algorithm=algorithm, isa=isa)
+        for isa in ISAS
+    ]
+    for isa, result in zip(ISAS, results, strict=True):
+        assert_same_values(result, results[-1], f"{isa} and {ISAS[-1]}")
+    x, weight, bias = case.operands(integers=False)
+    magnitude = reference.conv2d(
+        abs(x), abs(weight), None if bias is None else abs(bias), **case.settings
+    )
+    plain, *others = (
+        npconv.conv2d(x, weight, bias, **case.settings, algorithm=algorithm, isa=isa)
+        for isa in reversed(ISAS)
+    )
+    for other in others:
+        # Both may be off by the bound.
+        assert_close(other, plain.astype("f8"), 2 * magnitude.astype("f8"), case.n_terms)
+
+
+@given(case=pool_cases())
+def test_isas_agree_with_plain_on_pooling(case: Any) -> None:
+    skip_impossible(case)
+    x = case.x(integers=False)
+    results = [
+        npconv.max_pool2d(x, **case.settings, return_indices=True, **variant)
+        for variant in ISA_VARIANTS
+    ]
+    for maximum, indices in results:
+        assert_same_bits(maximum, results[-1][0])
+        assert_same_bits(indices, results[-1][1])
