@@ -58,6 +58,12 @@ static void multiply(const job *j, npc_packer *packer, int64_t group, int64_t be
     const npc_kernels *kernels = j->problem->kernels;
     const npc_tile *tile = packer->tile;
     const int64_t group_rows = npc_group_in(j->problem->geometry) * j->taps;
+    npc_panel_tile panel_tile = {.packer = packer,
+                                 .panel = panel,
+                                 .c = stage,
+                                 .c_stride_bytes = NPC_MAX_TILE * j->size,
+                                 .vecs = tile->vecs,
+                                 .last_lanes = tile->count - (tile->vecs - 1) * kernels->lanes};
     npc_panel_product product = {
         .kernels = kernels,
         .depth = j->depth,
@@ -65,14 +71,9 @@ static void multiply(const job *j, npc_packer *packer, int64_t group, int64_t be
         .a = j->weight + (group * group_rows + begin) * j->depth * j->size,
         .a_stride_bytes = j->depth * j->size,
         .rows = end - begin,
-        .panel = panel,
-        .panel_stride = (int64_t)tile->vecs * kernels->lanes,
-        .c = stage,
-        .c_stride_bytes = NPC_MAX_TILE * j->size,
-        .vecs = tile->vecs,
-        .last_lanes = tile->count - (tile->vecs - 1) * kernels->lanes,
-        .packer = packer,
         .channel = group * j->depth,
+        .tile = &panel_tile,
+        .tiles = 1,
     };
     for (; product.first < j->blocks; product.first = product.last) {
         product.last = npc_min(product.first + j->panel_blocks, j->blocks);

@@ -5,20 +5,23 @@
 /* Work sizes. A piece should last long enough to hide its set-up and short enough that the threads
  * end together and Ctrl-C is answered; neither shows in the results. */
 enum {
-    MAX_UNIT_ROWS = 512,      /* bounds the staging tile */
-    PANEL_BYTES = 640 * 1024, /* of a panel: it stays in L2 while the weights stream past it */
+    MAX_TILES = 4,            /* of a piece: each use of a weight row in L1 serves so many */
+    MAX_STAGED_ROWS = 256,    /* of a staging tile */
+    PANEL_BYTES = 512 * 1024, /* of a piece's panels: they stay in L2 while the weights pass */
     PIECES_PER_THREAD = 8
 };
 #define MIN_PIECE_FLOPS 4e5
-#define MAX_UNIT_FLOPS 1e8
+#define MAX_UNIT_FLOPS 8e8
 
 typedef struct job {
     const npc_implicit_gemm *gemm;
     int64_t depth, blocks, panel_blocks; /* of the depth: all, and as many as fit into a panel */
     int64_t size;
     int64_t vectors, tiles;               /* of the whole batch */
+    int64_t tile_groups;                  /* a piece has the tiles of one group */
     int64_t row_parts, units, unit_parts; /* a unit is a part of a group's rows */
     int flat_target;                      /* an image's pixels follow each other in the target */
+    int staged;                           /* tiles may not be in place: see is_in_place */
     size_t table_bytes, panel_bytes, stage_bytes;
 } job;
 
@@ -62,35 +65,39 @@ void npc_panel_multiply(const npc_panel_product *p)
 {
     const npc_kernels *kernels = p->kernels;
     const int64_t size = (int64_t)npc_dtype_size(kernels->dtype);
-    const int64_t row_blocks = npc_ceil_div(p->rows, kernels->max_rows[p->vecs]);
-    const int64_t panel_begin = npc_split(p->depth, p->blocks, p->first);
-    npc_uk1_args args = {.b_stride = p->panel_stride, .last_lanes = p->last_lanes};
-    npc_pack_source source;
-    int pack = p->packer && npc_panel_source(p->packer, p->channel, panel_begin, &source);
+    const int64_t k = npc_split(p->depth, p->blocks, p->first);
+    npc_uk1_args args = {.blocks = p->last - p->first,
+                         .block_depth = p->depth / p->blocks,
+                         .long_blocks = p->depth % p->blocks - p->first,
+                         .accumulate = p->first > 0};
+    int vecs = 0;
 
-    if (p->packer && !pack)
-        npc_panel_pack(p->packer, p->channel, panel_begin, npc_split(p->depth, p->blocks, p->last),
-                       p->panel, p->panel_stride);
+    for (int t = 0; t < p->tiles; t++) vecs = p->tile[t].vecs > vecs ? p->tile[t].vecs : vecs;
+    const int64_t row_blocks = npc_ceil_div(p->rows, kernels->max_rows[vecs]);
     for (int64_t r = 0; r < row_blocks; r++) {
         const int64_t begin = npc_split(p->rows, row_blocks, r);
         const int rows = (int)(npc_split(p->rows, row_blocks, r + 1) - begin);
-        for (int i = 0; i < rows; i++) args.c[i] = p->c + (begin + i) * p->c_stride_bytes;
-        for (int64_t block = p->first; block < p->last; block++) {
-            const int64_t k = npc_split(p->depth, p->blocks, block);
-            args.depth = npc_split(p->depth, p->blocks, block + 1) - k;
-            for (int i = 0; i < rows; i++)
-                args.a[i] = p->a + (begin + i) * p->a_stride_bytes + k * size;
-            args.b = p->panel + (k - panel_begin) * p->panel_stride * size;
-            args.accumulate = block > 0;
-            args.bias = p->bias && block == p->blocks - 1 ? p->bias + begin * size : NULL;
+        for (int i = 0; i < rows; i++)
+            args.a[i] = p->a + (begin + i) * p->a_stride_bytes + k * size;
+        args.bias = p->bias && p->last == p->blocks ? p->bias + begin * size : NULL;
+        for (int t = 0; t < p->tiles; t++) {
+            const npc_panel_tile *tile = &p->tile[t];
+            npc_pack_source source;
+            args.b = tile->panel;
+            args.b_stride = (int64_t)tile->vecs * kernels->lanes;
+            args.last_lanes = tile->last_lanes;
             args.source = NULL;
-            if (pack) {
-                npc_panel_source(p->packer, p->channel, k, &source);
-                args.source = &source;
+            if (r == 0 && tile->packer) { /* the first row block packs the panel for the others */
+                if (npc_panel_source(tile->packer, p->channel, k, &source))
+                    args.source = &source;
+                else
+                    npc_panel_pack(tile->packer, p->channel, k,
+                                   npc_split(p->depth, p->blocks, p->last), tile->panel,
+                                   args.b_stride);
             }
-            npc_run_uk1(kernels, rows, p->vecs, &args);
+            for (int i = 0; i < rows; i++) args.c[i] = tile->c + (begin + i) * tile->c_stride_bytes;
+            npc_run_uk1(kernels, rows, tile->vecs, &args);
         }
-        pack = 0; /* the first row block has packed the panel for the others */
     }
 }
 
@@ -149,10 +156,7 @@ static void mend_border(const job *j, const npc_tile *tile, int64_t group, int64
                 const double now = npc_load(at, dtype, 0);
                 if (now == now) continue;
                 const double value = element(gemm, run, column, group, row_begin + i);
-                if (dtype == NPC_F32)
-                    *(float *)at = (float)value;
-                else
-                    *(double *)at = value;
+                npc_store(at, dtype, value);
             }
         }
     }
@@ -166,29 +170,58 @@ static void scatter(const job *j, const npc_tile *tile, int64_t channel, int64_t
     for (int64_t i = 0; i < rows; i++) {
         for (int r = 0; r < tile->runs; r++) {
             const npc_run *run = &tile->run[r];
-            char *to = t->data + run->image * t->stride[0] + (channel + i) * t->stride[1] +
-                       run->pixel[0] * t->stride[2] + run->pixel[1] * t->stride[3] +
-                       run->pixel[2] * t->stride[4];
+            char *to = npc_run_address(t, run, channel + i);
             npc_write_run(stage + i * stage_stride_bytes + run->lane * j->size,
                           j->gemm->window->dtype, to, t->stride[4], run->count);
         }
     }
 }
 
-/* All of the depth for one unit of one tile. */
-static void run_unit(const job *j, npc_packer *packer, int64_t unit, int64_t *packed_group,
-                     char *panel, char *stage)
+/* The tiles of a piece, and its thread's working memory. */
+typedef struct piece_tiles {
+    int count;
+    int64_t packed_group; /* whose whole depth the panels hold, or -1 */
+    npc_tile tile[MAX_TILES];
+    npc_packer packer[MAX_TILES];
+    npc_panel_tile panel[MAX_TILES];
+    char *stage[MAX_TILES];
+} piece_tiles;
+
+static void set_up_tiles(const job *j, piece_tiles *p, int64_t first, int64_t last, char *cursor)
 {
     const npc_implicit_gemm *gemm = j->gemm;
-    const npc_tile *tile = packer->tile;
+    const int64_t lanes = gemm->kernels->lanes, pixels = gemm->batch * gemm->window->pixels;
+    p->count = (int)(last - first);
+    p->packed_group = -1;
+    for (int t = 0; t < p->count; t++) {
+        npc_tile *tile = &p->tile[t];
+        const int64_t begin = npc_split(j->vectors, j->tiles, first + t) * lanes;
+        const int64_t end = npc_min(pixels, npc_split(j->vectors, j->tiles, first + t + 1) * lanes);
+        npc_tile_set(tile, gemm->window, begin, end - begin, (int)lanes);
+        p->packer[t] = (npc_packer){.kernels = gemm->kernels, .window = gemm->window, .tile = tile};
+        p->packer[t].segments = npc_scratch_take(&cursor, j->table_bytes);
+        p->panel[t].panel = npc_scratch_take(&cursor, j->panel_bytes);
+        p->panel[t].vecs = tile->vecs;
+        p->panel[t].last_lanes = tile->count - (tile->vecs - 1) * (int)lanes;
+        p->stage[t] = npc_scratch_take(&cursor, j->stage_bytes);
+    }
+}
+
+/* Whether a tile's result can be stored where it belongs, without passing through the stage. */
+static int is_in_place(const job *j, const npc_tile *tile)
+{
+    return j->flat_target && tile->run[0].image == tile->run[tile->runs - 1].image;
+}
+
+/* All of the depth for one unit of the piece's tiles. */
+static void run_unit(const job *j, piece_tiles *p, int64_t unit)
+{
+    const npc_implicit_gemm *gemm = j->gemm;
     const int64_t group = unit / j->row_parts, part = unit % j->row_parts, size = j->size;
     const int64_t row_begin = npc_split(gemm->rows, j->row_parts, part);
     const int64_t rows = npc_split(gemm->rows, j->row_parts, part + 1) - row_begin;
     const int64_t channel = group * gemm->rows + row_begin;
-    const int lanes = gemm->kernels->lanes,
-              in_place = j->flat_target && tile->run[0].image == tile->run[tile->runs - 1].image;
-    const npc_run *first = &tile->run[0];
-    const npc_array *t = &gemm->target;
+    const npc_array *target = &gemm->target;
     npc_panel_product product = {
         .kernels = gemm->kernels,
         .depth = j->depth,
@@ -197,78 +230,71 @@ static void run_unit(const job *j, npc_packer *packer, int64_t unit, int64_t *pa
         .bias = gemm->bias ? gemm->bias + channel * size : NULL,
         .a_stride_bytes = j->depth * size,
         .rows = rows,
-        .panel = panel,
-        .panel_stride = (int64_t)tile->vecs * lanes,
-        .c = stage,
-        .c_stride_bytes = NPC_MAX_TILE * size,
-        .vecs = tile->vecs,
-        .last_lanes = tile->count - (tile->vecs - 1) * lanes,
         .channel = group * gemm->channels,
+        .tile = p->panel,
+        .tiles = p->count,
     };
-    if (in_place) {
-        product.c = t->data + first->image * t->stride[0] + channel * t->stride[1] +
-                    first->pixel[0] * t->stride[2] + first->pixel[1] * t->stride[3] +
-                    first->pixel[2] * t->stride[4];
-        product.c_stride_bytes = t->stride[1];
+    const int packed = p->packed_group == group && j->panel_blocks == j->blocks;
+
+    for (int t = 0; t < p->count; t++) {
+        npc_panel_tile *panel = &p->panel[t];
+        const int in_place = is_in_place(j, &p->tile[t]);
+        panel->packer = packed ? NULL : &p->packer[t];
+        panel->c = in_place ? npc_run_address(target, &p->tile[t].run[0], channel) : p->stage[t];
+        panel->c_stride_bytes = in_place ? target->stride[1] : NPC_MAX_TILE * size;
     }
-    for (product.first = 0; product.first < j->blocks; product.first = product.last) {
+    for (; product.first < j->blocks; product.first = product.last) {
         product.last = npc_min(product.first + j->panel_blocks, j->blocks);
-        const int packed = *packed_group == group && j->panel_blocks == j->blocks;
-        product.packer = packed ? NULL : packer;
-        *packed_group = group;
         npc_panel_multiply(&product);
     }
-    if (tile->border)
-        mend_border(j, tile, group, row_begin, rows, product.c, product.c_stride_bytes);
-    if (!in_place) scatter(j, tile, channel, rows, stage, product.c_stride_bytes);
+    p->packed_group = group;
+    for (int t = 0; t < p->count; t++) {
+        const npc_tile *tile = &p->tile[t];
+        const npc_panel_tile *panel = &p->panel[t];
+        if (tile->border)
+            mend_border(j, tile, group, row_begin, rows, panel->c, panel->c_stride_bytes);
+        if (!is_in_place(j, tile)) scatter(j, tile, channel, rows, panel->c, panel->c_stride_bytes);
+    }
 }
 
 static npc_status run_piece(void *context, int64_t piece, void *scratch)
 {
     const job *j = context;
-    const npc_implicit_gemm *gemm = j->gemm;
     const int64_t index = piece / j->unit_parts, part = piece % j->unit_parts;
-    const int64_t all = gemm->batch * gemm->window->pixels;
-    const int lanes = gemm->kernels->lanes;
-    const int64_t begin = npc_split(j->vectors, j->tiles, index) * lanes;
-    const int64_t end = npc_min(all, npc_split(j->vectors, j->tiles, index + 1) * lanes);
     char *cursor = scratch;
-    npc_tile *tile = npc_scratch_take(&cursor, sizeof *tile);
-    npc_packer packer = {.kernels = gemm->kernels, .window = gemm->window, .tile = tile};
-    packer.segments = npc_scratch_take(&cursor, j->table_bytes);
-    char *panel = npc_scratch_take(&cursor, j->panel_bytes);
-    char *stage = npc_scratch_take(&cursor, j->stage_bytes);
-    int64_t packed_group = -1;
+    piece_tiles *p = npc_scratch_take(&cursor, sizeof *p);
 
-    npc_tile_set(tile, gemm->window, begin, end - begin, lanes);
+    set_up_tiles(j, p, npc_split(j->tiles, j->tile_groups, index),
+                 npc_split(j->tiles, j->tile_groups, index + 1), cursor);
     for (int64_t unit = npc_split(j->units, j->unit_parts, part);
          unit < npc_split(j->units, j->unit_parts, part + 1); unit++)
-        run_unit(j, &packer, unit, &packed_group, panel, stage);
+        run_unit(j, p, unit);
     return NPC_OK;
 }
 
-/* Cuts the work of a tile into units of rows, and units into pieces. */
+/* Cuts tiles into groups, a tile's work into units of rows, and both into pieces. */
 static void plan_pieces(job *j, int threads)
 {
     const npc_implicit_gemm *gemm = j->gemm;
     const int64_t tile_pixels = npc_ceil_div(gemm->batch * gemm->window->pixels, j->tiles);
-    const double group_flops =
-        2.0 * (double)tile_pixels * (double)gemm->rows * (double)(j->depth + 1);
     const int64_t wanted = threads > 1 ? (int64_t)threads * PIECES_PER_THREAD : 1;
+    const int64_t grouped = npc_max(1, j->tiles * gemm->groups / wanted);
 
-    j->row_parts = npc_max(npc_ceil_div(gemm->rows, MAX_UNIT_ROWS),
-                           (int64_t)(group_flops / MAX_UNIT_FLOPS) + 1);
-    if (j->tiles * gemm->groups * j->row_parts < wanted) {
+    j->tile_groups = npc_ceil_div(j->tiles, npc_min(MAX_TILES, grouped));
+    const double flops = 2.0 * (double)(tile_pixels * npc_ceil_div(j->tiles, j->tile_groups)) *
+                         (double)gemm->rows * (double)(j->depth + 1);
+    j->row_parts = (int64_t)(flops / MAX_UNIT_FLOPS) + 1;
+    if (j->staged) j->row_parts = npc_max(j->row_parts, npc_ceil_div(gemm->rows, MAX_STAGED_ROWS));
+    if (j->tile_groups * gemm->groups * j->row_parts < wanted) {
         /* Each part packs the panel for itself: no more parts than repay it. */
         const int64_t most = npc_max(gemm->rows / 32, 1);
-        j->row_parts =
-            npc_max(j->row_parts, npc_min(most, npc_ceil_div(wanted, j->tiles * gemm->groups)));
+        const int64_t parts = npc_ceil_div(wanted, j->tile_groups * gemm->groups);
+        j->row_parts = npc_max(j->row_parts, npc_min(most, parts));
     }
     j->row_parts = npc_min(j->row_parts, gemm->rows);
     j->units = gemm->groups * j->row_parts;
-    /* Units of a piece share the tile and its segments. */
-    const int64_t most =
-        npc_max(1, (int64_t)(group_flops * (double)gemm->groups / MIN_PIECE_FLOPS));
+    /* Units of a piece share the tiles and their segments. */
+    const int64_t most = npc_max(1, (int64_t)(flops * (double)gemm->groups / MIN_PIECE_FLOPS));
     j->unit_parts = npc_min(j->units, most);
 }
 
@@ -299,19 +325,25 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *gemm, npc_team *team)
     const int64_t tile_bytes = (int64_t)vecs * gemm->kernels->lanes * j.size;
     j.depth = gemm->channels * window->taps;
     j.blocks = npc_depth_blocks(j.depth);
-    j.panel_blocks = npc_max(1, PANEL_BYTES / (npc_ceil_div(j.depth + 1, j.blocks) * tile_bytes));
-    j.panel_blocks = npc_min(j.panel_blocks, j.blocks);
     j.vectors = npc_ceil_div(pixels, gemm->kernels->lanes);
     j.tiles = npc_ceil_div(j.vectors, vecs);
     j.flat_target =
         (axis[2].pixels == 1 || t->stride[4] == j.size) &&
         (axis[1].pixels == 1 || t->stride[3] == axis[2].pixels * j.size) &&
         (axis[0].pixels == 1 || t->stride[2] == axis[1].pixels * axis[2].pixels * j.size);
+    j.staged = !j.flat_target || gemm->batch > 1;
     plan_pieces(&j, team->threads);
+
+    const int64_t group_tiles = npc_ceil_div(j.tiles, j.tile_groups);
+    const int64_t block_bytes = (j.depth / j.blocks + 1) * tile_bytes;
+    j.panel_blocks = npc_min(npc_max(1, PANEL_BYTES / (group_tiles * block_bytes)), j.blocks);
     j.table_bytes = npc_panel_table_bytes(window);
-    j.panel_bytes = (size_t)(j.panel_blocks * (npc_ceil_div(j.depth + 1, j.blocks)) * tile_bytes);
-    j.stage_bytes = (size_t)(npc_min(gemm->rows, MAX_UNIT_ROWS) * NPC_MAX_TILE * j.size);
-    const size_t scratch = npc_round_up(sizeof(npc_tile), 64) + npc_round_up(j.table_bytes, 64) +
-                           npc_round_up(j.panel_bytes, 64) + j.stage_bytes;
-    return npc_parallel_for(team, j.tiles * j.unit_parts, scratch, run_piece, &j);
+    j.panel_bytes = (size_t)(j.panel_blocks * block_bytes);
+    if (j.staged)
+        j.stage_bytes = (size_t)(npc_ceil_div(gemm->rows, j.row_parts) * NPC_MAX_TILE * j.size);
+    const size_t scratch = npc_round_up(sizeof(piece_tiles), NPC_CACHE_LINE) +
+                           (size_t)group_tiles * (npc_round_up(j.table_bytes, NPC_CACHE_LINE) +
+                                                  npc_round_up(j.panel_bytes, NPC_CACHE_LINE) +
+                                                  npc_round_up(j.stage_bytes, NPC_CACHE_LINE));
+    return npc_parallel_for(team, j.tile_groups * j.unit_parts, scratch, run_piece, &j);
 }

@@ -27,28 +27,32 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *gemm, npc_team *team);
 /* The depth of a product is summed in blocks, each a chain from zero, added in order: short chains
  * keep the rounding error down (design: at most 8 u on uniform data). Blocks depend on the depth
  * alone. */
-enum { NPC_DEPTH_BLOCK = 512 };
+enum { NPC_DEPTH_BLOCK = 128 };
 NPC_INLINE int64_t npc_depth_blocks(int64_t depth)
 {
     return depth <= 0 ? 1 : npc_ceil_div(depth, NPC_DEPTH_BLOCK);
 }
 
-/* Multiplies `rows` weight rows with a packed panel that holds depth blocks [first, last) of
- * `blocks`: c[i] += or = a[i] x panel, and the bias (of the first row, or NULL) with the last
- * block. a, c: the first row's operand at depth 0 and its tile; strides in bytes. */
+/* A tile of a product: its panel, packed or to be packed on the way, and where its result goes. */
+typedef struct npc_panel_tile {
+    npc_packer *packer; /* NULL: the panel is packed */
+    char *panel;        /* rows of vecs vectors, the first of depth block `first` */
+    char *c;            /* of the first row */
+    int64_t c_stride_bytes;
+    int vecs, last_lanes;
+} npc_panel_tile;
+
+/* Multiplies `rows` weight rows with depth blocks [first, last) of `blocks` of a few tiles: c += or
+ * = a x panel, and the bias (of the first row, or NULL) with the last block. A block of rows is
+ * used for all tiles while it is in L1, the panels stay in L2. */
 typedef struct npc_panel_product {
     const npc_kernels *kernels;
     int64_t depth, blocks, first, last;
-    const char *a, *bias;
+    const char *a, *bias; /* of the first row at depth 0 */
     int64_t a_stride_bytes, rows;
-    char *panel; /* its first row is the first row of block `first` */
-    int64_t panel_stride;
-    char *c;
-    int64_t c_stride_bytes;
-    int vecs, last_lanes;
-    /* NULL: the panel is packed. Otherwise it is packed on the way, from `channel` on. */
-    npc_packer *packer;
-    int64_t channel;
+    int64_t channel; /* of the source, from which panels are packed */
+    npc_panel_tile *tile;
+    int tiles;
 } npc_panel_product;
 
 void npc_panel_multiply(const npc_panel_product *product);

@@ -88,7 +88,8 @@ void npc_tile_set(npc_tile *tile, const npc_window *window, int64_t first, int64
 size_t npc_panel_table_bytes(const npc_window *window)
 {
     const int64_t taps = npc_min(window->taps, NPC_SEGMENT_TAPS);
-    return (size_t)(taps * (NPC_MAX_VECS + NPC_MAX_TILE)) * sizeof(npc_pack_segment);
+    const int64_t runs = npc_min(NPC_MAX_TILE, NPC_MAX_TILE / window->axis[2].pixels + 2);
+    return (size_t)(taps * (NPC_MAX_VECS + runs)) * sizeof(npc_pack_segment);
 }
 
 /* The row of the source that a run reads for taps (td, th, *), as an offset from the channel, or 0

@@ -52,6 +52,14 @@ typedef struct npc_run {
     int64_t image, pixel[NPC_SPATIAL];
 } npc_run;
 
+/* Where the first pixel of a run lies in a target whose spatial strides go from pixel to pixel. */
+NPC_INLINE char *npc_run_address(const npc_array *target, const npc_run *run, int64_t channel)
+{
+    const int64_t *s = target->stride;
+    return target->data + run->image * s[0] + channel * s[1] + run->pixel[0] * s[2] +
+           run->pixel[1] * s[3] + run->pixel[2] * s[4];
+}
+
 /* Up to NPC_MAX_TILE consecutive pixels, counted through the images of the batch. */
 typedef struct npc_tile {
     int32_t count, vecs, runs;
@@ -63,7 +71,7 @@ void npc_tile_set(npc_tile *tile, const npc_window *window, int64_t first, int64
                   int lanes);
 
 /* Taps whose segments are kept at once; a larger window is packed in stretches. */
-enum { NPC_SEGMENT_TAPS = 256 };
+enum { NPC_SEGMENT_TAPS = 128 };
 
 /* Bytes of working memory that npc_panel_pack needs. */
 size_t npc_panel_table_bytes(const npc_window *window);

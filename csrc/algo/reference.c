@@ -32,14 +32,6 @@ static double weight(const npc_conv_problem *p, int64_t k, int64_t c, int64_t ta
     return npc_load((const char *)p->arrays->weight + index * size, p->dtype, 0);
 }
 
-static void put(npc_dtype dtype, char *at, double v)
-{
-    if (dtype == NPC_F32)
-        *(float *)at = (float)v;
-    else
-        *(double *)at = v;
-}
-
 /* For each tap of the kernel, with its coordinates. */
 #define FOR_TAPS(g)                                                                                \
     for (int64_t td = 0, tap = 0; td < (g)->kernel[0]; td++)                                       \
@@ -73,10 +65,9 @@ static npc_status forward_row(void *context, int64_t piece, void *scratch)
         if (p->arrays->bias)
             sum += npc_load((const char *)p->arrays->bias + k * (int64_t)npc_dtype_size(p->dtype),
                             p->dtype, 0);
-        put(p->dtype,
-            y->data + n * y->stride[0] + k * y->stride[1] + d * y->stride[2] + h * y->stride[3] +
-                w * y->stride[4],
-            sum);
+        npc_store(y->data + n * y->stride[0] + k * y->stride[1] + d * y->stride[2] +
+                      h * y->stride[3] + w * y->stride[4],
+                  p->dtype, sum);
     }
     return NPC_OK;
 }
@@ -104,10 +95,9 @@ static npc_status input_grad_row(void *context, int64_t piece, void *scratch)
                            value(&p->arrays->y, n, k, yd, yh, yw);
             }
         }
-        put(p->dtype,
-            x->data + n * x->stride[0] + c * x->stride[1] + d * x->stride[2] + h * x->stride[3] +
-                w * x->stride[4],
-            sum);
+        npc_store(x->data + n * x->stride[0] + c * x->stride[1] + d * x->stride[2] +
+                      h * x->stride[3] + w * x->stride[4],
+                  p->dtype, sum);
     }
     return NPC_OK;
 }
@@ -140,7 +130,7 @@ static npc_status weight_grad_plane(void *context, int64_t piece, void *scratch)
                 }
             }
         }
-        put(p->dtype, to + tap * size, sum);
+        npc_store(to + tap * size, p->dtype, sum);
     }
     return NPC_OK;
 }

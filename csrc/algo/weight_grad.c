@@ -216,10 +216,7 @@ static npc_status mend_channel(void *context, int64_t channel, void *scratch)
         const double value =
             element(j, channel, group * npc_group_in(problem->geometry) + k / j->window.taps,
                     k % j->window.taps);
-        if (problem->dtype == NPC_F32)
-            ((float *)row)[k] = (float)value;
-        else
-            ((double *)row)[k] = value;
+        npc_store(row + k * j->size, problem->dtype, value);
     }
     return NPC_OK;
 }

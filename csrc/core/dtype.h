@@ -12,6 +12,15 @@ const char *npc_dtype_name(npc_dtype dtype);
 /* One element as a double. */
 double npc_load(const char *source, npc_dtype dtype, int swapped);
 
+/* A double to one element of dtype F32 or F64. */
+NPC_INLINE void npc_store(char *to, npc_dtype dtype, double value)
+{
+    if (dtype == NPC_F32)
+        *(float *)to = (float)value;
+    else
+        *(double *)to = value;
+}
+
 /* `count` elements, `stride` bytes apart, of the array's dtype and byte order, to consecutive
  * elements of `dtype` (F32 or F64) at `to`. */
 void npc_read_run(const npc_array *array, const char *source, int64_t stride, int64_t count,

@@ -102,7 +102,8 @@ void npc_coverage_reset(void)
 void npc_run_uk1(const npc_kernels *k, int rows, int vecs, const npc_uk1_args *args)
 {
     assert(k->uk1[vecs][rows]);
-    mark(k, uk1_slot[vecs][rows], args->accumulate ? ACCUMULATE : FIRST);
+    mark(k, uk1_slot[vecs][rows], FIRST);
+    if (args->accumulate || args->blocks > 1) mark(k, uk1_slot[vecs][rows], ACCUMULATE);
     if (args->last_lanes != k->lanes) mark(k, uk1_slot[vecs][rows], TAIL);
     if (args->source) {
         mark(k, uk1_slot[vecs][rows], PACK);
@@ -162,7 +163,8 @@ double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth
         !k->uk1[vecs][rows] || depth < 0 || depth > MAX_DEPTH)
         return 0.0;
     const int64_t size = (int64_t)npc_dtype_size(dtype), lanes = (int64_t)k->lanes * vecs;
-    npc_uk1_args args = {.depth = depth, .b = b, .b_stride = lanes, .last_lanes = k->lanes};
+    npc_uk1_args args = {
+        .blocks = 1, .block_depth = depth, .b = b, .b_stride = lanes, .last_lanes = k->lanes};
     for (int i = 0; i < rows; i++) {
         args.a[i] = a + i * depth * size;
         args.c[i] = c + i * lanes * size;

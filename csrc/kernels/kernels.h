@@ -38,13 +38,15 @@ typedef struct npc_pack_source {
     int64_t first_taps;            /* that its channel has left, that row's included */
 } npc_pack_source;
 
-/* UK1, rows x panel: c[i][j] = sum over k < depth of a[i][k] * b[k * b_stride + j], for each row i
- * and the tile's lanes j. Each c[i][j] is one chain of fused multiply-adds from zero in order of k
- * (multiply, then add, where the ISA has no fma), whatever the tile. `accumulate` adds the chain to
- * what c holds; `bias` (one per row, or NULL) is added last. The packing variant fills the panel's
- * rows from `source` as it multiplies, which hides the packing behind the arithmetic. */
+/* UK1, rows x panel: c[i][j] = sum over k of a[i][k] * b[k * b_stride + j], for each row i and the
+ * tile's lanes j. The depth comes in blocks, the first `long_blocks` of them one step longer than
+ * `block_depth`. Each block is one chain of fused multiply-adds from zero in order of k (multiply,
+ * then add, where the ISA has no fma), whatever the tile; the blocks are added in order, to what c
+ * holds if `accumulate` is set; `bias` (one per row, or NULL) is added last. The packing variant
+ * fills the panel's rows from `source` as it multiplies, which hides the packing behind the
+ * arithmetic. */
 typedef struct npc_uk1_args {
-    int64_t depth;
+    int64_t blocks, block_depth, long_blocks;
     const void *a[NPC_MAX_ROWS];
     void *b;
     int64_t b_stride;

@@ -125,14 +125,16 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
     return done;
 }
 
-/* The bias gradient has one algorithm: sums of rows, image by image, in order. */
+/* The bias gradient has one algorithm: each row of dy is summed by the kernel, a stretch at a time,
+ * the rows in order in double precision. Rows that follow each other in memory could be one long
+ * row, but then the order would depend on the strides. */
 typedef struct bias_job {
     const npc_conv_problem *problem;
     const npc_array *grad;
     char *out;
 } bias_job;
 
-enum { BIAS_STAGE = 4096 }; /* elements of a row that are summed at once */
+enum { BIAS_STRETCH = 4096 }; /* elements */
 
 static npc_status sum_channel(void *context, int64_t channel, void *scratch)
 {
@@ -140,34 +142,24 @@ static npc_status sum_channel(void *context, int64_t channel, void *scratch)
     const npc_conv_problem *p = j->problem;
     const npc_conv_geometry *g = p->geometry;
     const npc_array *a = j->grad;
-    const int64_t size = (int64_t)npc_dtype_size(p->dtype);
-    const int64_t width = g->output[2], height = g->output[1];
-    const int plain = npc_is_plain(a, p->dtype) && (width == 1 || a->stride[4] == size);
-    /* rows that follow each other in memory are one long row */
-    const int joined = plain && (height == 1 || a->stride[3] == width * size);
-    const int64_t rows = joined ? 1 : height, length = joined ? width * height : width;
+    const int64_t size = (int64_t)npc_dtype_size(p->dtype), length = g->output[2];
+    const int plain = npc_is_plain(a, p->dtype) && (length == 1 || a->stride[4] == size);
+    const int64_t lines = g->output[0] * g->output[1];
     double total = 0;
 
-    for (int64_t n = 0; n < g->batch; n++) {
-        for (int64_t d = 0; d < g->output[0]; d++) {
-            for (int64_t h = 0; h < rows; h++) {
-                const char *row = a->data + n * a->stride[0] + channel * a->stride[1] +
-                                  d * a->stride[2] + h * a->stride[3];
-                for (int64_t w = 0; w < length; w += BIAS_STAGE) {
-                    const int64_t count = npc_min(BIAS_STAGE, length - w);
-                    const char *from = row + w * a->stride[4];
-                    double part;
-                    if (!plain) npc_read_run(a, from, a->stride[4], count, p->dtype, scratch);
-                    npc_run_sum(p->kernels, plain ? from : scratch, count, &part);
-                    total += npc_load((const char *)&part, p->dtype, 0);
-                }
-            }
+    for (int64_t i = 0; i < g->batch * lines; i++) {
+        const char *row = a->data + i / lines * a->stride[0] + channel * a->stride[1] +
+                          i % lines / g->output[1] * a->stride[2] + i % g->output[1] * a->stride[3];
+        for (int64_t w = 0; w < length; w += BIAS_STRETCH) {
+            const int64_t count = npc_min(BIAS_STRETCH, length - w);
+            const char *from = row + w * a->stride[4];
+            double part;
+            if (!plain) npc_read_run(a, from, a->stride[4], count, p->dtype, scratch);
+            npc_run_sum(p->kernels, plain ? from : scratch, count, &part);
+            total += npc_load((const char *)&part, p->dtype, 0);
         }
     }
-    if (p->dtype == NPC_F32)
-        ((float *)j->out)[channel] = (float)total;
-    else
-        ((double *)j->out)[channel] = total;
+    npc_store(j->out + channel * size, p->dtype, total);
     return NPC_OK;
 }
 
@@ -182,7 +174,7 @@ npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array
     if (status != NPC_OK) return status;
     bias_job job = {&problem, grad, out};
     const npc_status done = npc_parallel_for(&team, geometry->out_channels,
-                                             BIAS_STAGE * sizeof(double), sum_channel, &job);
+                                             BIAS_STRETCH * sizeof(double), sum_channel, &job);
     npc_simple_info(info, "bias_grad", problem.kernels, &team);
     return done;
 }

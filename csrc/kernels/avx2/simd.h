@@ -43,6 +43,10 @@ NPC_INLINE void f32_store_first(float *p, f32_vec v, int n)
 {
     _mm256_maskstore_ps(p, npc_avx2_mask8((1u << n) - 1), v);
 }
+NPC_INLINE f32_vec f32_load_masked(const float *p, uint32_t mask)
+{
+    return _mm256_maskload_ps(p, npc_avx2_mask8(mask));
+}
 NPC_INLINE f32_vec f32_merge_masked(f32_vec v, const float *p, uint32_t mask)
 {
     const __m256i lanes = npc_avx2_mask8(mask);
@@ -71,6 +75,10 @@ NPC_INLINE f64_vec f64_load_first(const double *p, int n)
 NPC_INLINE void f64_store_first(double *p, f64_vec v, int n)
 {
     _mm256_maskstore_pd(p, npc_avx2_mask4((1u << n) - 1), v);
+}
+NPC_INLINE f64_vec f64_load_masked(const double *p, uint32_t mask)
+{
+    return _mm256_maskload_pd(p, npc_avx2_mask4(mask));
 }
 NPC_INLINE f64_vec f64_merge_masked(f64_vec v, const double *p, uint32_t mask)
 {

@@ -32,6 +32,10 @@ NPC_INLINE void f32_store_first(float *p, f32_vec v, int n)
 {
     _mm512_mask_storeu_ps(p, f32_first(n), v);
 }
+NPC_INLINE f32_vec f32_load_masked(const float *p, uint32_t mask)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)mask, p);
+}
 NPC_INLINE f32_vec f32_merge_masked(f32_vec v, const float *p, uint32_t mask)
 {
     return _mm512_mask_loadu_ps(v, (__mmask16)mask, p);
@@ -55,6 +59,10 @@ NPC_INLINE f64_vec f64_load_first(const double *p, int n)
 NPC_INLINE void f64_store_first(double *p, f64_vec v, int n)
 {
     _mm512_mask_storeu_pd(p, f64_first(n), v);
+}
+NPC_INLINE f64_vec f64_load_masked(const double *p, uint32_t mask)
+{
+    return _mm512_maskz_loadu_pd((__mmask8)mask, p);
 }
 NPC_INLINE f64_vec f64_merge_masked(f64_vec v, const double *p, uint32_t mask)
 {

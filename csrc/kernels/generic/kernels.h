@@ -4,6 +4,7 @@
  *   <dtype>_vec, <DTYPE>_LANES
  *   zero() broadcast(p) load(p) store(p, v) add(a, b) fma(a, b, c) = a * b + c
  *   load_first(p, n), store_first(p, v, n)   the first n lanes, 1 <= n <= lanes; others zero, kept
+ *   load_masked(p, mask)                     the lanes in mask; others zero, not read
  *   merge_masked(v, p, mask)                 v with the lanes in mask replaced by p[lane]
  *   total(v)                                 the sum of the lanes, in a fixed order
  *

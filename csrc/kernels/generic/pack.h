@@ -15,11 +15,12 @@ NPC_INLINE NPC_V(pack_cursor) NPC_V(pack_start)(const npc_pack_source *source)
 
 NPC_INLINE NPC_VEC NPC_V(pack_vector)(NPC_V(pack_cursor) * at)
 {
-    NPC_VEC v = NPC_V(zero)();
-    do {
-        const uintptr_t from = (uintptr_t)at->base + (uintptr_t)at->segment->offset_bytes;
+    const char *from = (const char *)((uintptr_t)at->base + (uintptr_t)at->segment->offset_bytes);
+    NPC_VEC v = NPC_V(load_masked)((const NPC_T *)from, at->segment->mask);
+    while (NPC_UNLIKELY(!(at->segment++)->last)) {
+        from = (const char *)((uintptr_t)at->base + (uintptr_t)at->segment->offset_bytes);
         v = NPC_V(merge_masked)(v, (const NPC_T *)from, at->segment->mask);
-    } while (!(at->segment++)->last);
+    }
     return v;
 }
 

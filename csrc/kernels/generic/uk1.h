@@ -2,68 +2,76 @@
  *
  * A tile holds rows x vecs accumulators in registers. Each step of k loads vecs vectors of the
  * panel and broadcasts one element of each row of A, which stays unpacked: every row is read in its
- * own order, one stream a row.
+ * own order, one stream a row. The sums of a block go to C while the next block's products start:
+ * the processor overlaps them, so short blocks, which keep the rounding error down, cost little.
  */
 NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const int vecs,
                                 const int pack)
 {
     NPC_T *b = args->b;
-    const int64_t depth = args->depth, b_stride = args->b_stride;
+    const int64_t b_stride = args->b_stride;
+    const int last = args->last_lanes;
     const NPC_T *a[NPC_MAX_ROWS];
-    NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
     NPC_V(pack_cursor) at = {0};
-    if (pack) at = NPC_V(pack_start)(args->source);
+    int64_t k = 0;
 
-    assert(depth >= 0 && args->last_lanes >= 1 && args->last_lanes <= NPC_LANES);
+    assert(args->blocks >= 1 && last >= 1 && last <= NPC_LANES);
+    if (pack) at = NPC_V(pack_start)(args->source);
     NPC_UNROLL
     for (int i = 0; i < rows; i++) {
         a[i] = args->a[i];
         NPC_UNROLL
-        for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(zero)();
+        for (int j = 0; j < vecs; j++) /* there by the end of the block */
+            __builtin_prefetch((const NPC_T *)args->c[i] + j * NPC_LANES, 1);
     }
-    for (int64_t k = 0; k < depth; k++) {
-        NPC_VEC panel[NPC_MAX_VECS];
-        NPC_UNROLL
-        for (int j = 0; j < vecs; j++) {
-            if (pack) {
-                panel[j] = NPC_V(pack_vector)(&at);
-                NPC_V(store)(b + j * NPC_LANES, panel[j]);
-            } else {
-                panel[j] = NPC_V(load)(b + j * NPC_LANES);
-            }
-        }
-        if (pack) NPC_V(pack_next_row)(&at, args->source);
-        b += b_stride;
+    for (int64_t block = 0; block < args->blocks; block++) {
+        const int64_t end = k + args->block_depth + (block < args->long_blocks);
+        NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
         NPC_UNROLL
         for (int i = 0; i < rows; i++) {
-            const NPC_VEC w = NPC_V(broadcast)(a[i] + k);
             NPC_UNROLL
-            for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(fma)(w, panel[j], acc[i][j]);
+            for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(zero)();
         }
-    }
-
-    const int last = args->last_lanes;
-    NPC_UNROLL
-    for (int i = 0; i < rows; i++) {
-        NPC_T *c = args->c[i];
-        if (args->accumulate) {
+        for (; k < end; k++) {
+            NPC_VEC panel[NPC_MAX_VECS];
             NPC_UNROLL
-            for (int j = 0; j < vecs - 1; j++)
-                acc[i][j] = NPC_V(add)(NPC_V(load)(c + j * NPC_LANES), acc[i][j]);
-            acc[i][vecs - 1] =
-                NPC_V(add)(NPC_V(load_first)(c + (vecs - 1) * NPC_LANES, last), acc[i][vecs - 1]);
-        }
-        if (args->bias) {
-            const NPC_VEC bias = NPC_V(broadcast)((const NPC_T *)args->bias + i);
+            for (int j = 0; j < vecs; j++) {
+                if (pack) {
+                    panel[j] = NPC_V(pack_vector)(&at);
+                    NPC_V(store)(b + j * NPC_LANES, panel[j]);
+                } else {
+                    panel[j] = NPC_V(load)(b + j * NPC_LANES);
+                }
+            }
+            if (pack) NPC_V(pack_next_row)(&at, args->source);
+            b += b_stride;
             NPC_UNROLL
-            for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(add)(acc[i][j], bias);
+            for (int i = 0; i < rows; i++) {
+                const NPC_VEC w = NPC_V(broadcast)(a[i] + k);
+                NPC_UNROLL
+                for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(fma)(w, panel[j], acc[i][j]);
+            }
         }
+        const NPC_T *bias = block == args->blocks - 1 ? args->bias : NULL;
+        const int accumulate = args->accumulate || block > 0;
         NPC_UNROLL
-        for (int j = 0; j < vecs - 1; j++) NPC_V(store)(c + j * NPC_LANES, acc[i][j]);
-        if (last == NPC_LANES)
-            NPC_V(store)(c + (vecs - 1) * NPC_LANES, acc[i][vecs - 1]);
-        else
-            NPC_V(store_first)(c + (vecs - 1) * NPC_LANES, acc[i][vecs - 1], last);
+        for (int i = 0; i < rows; i++) {
+            NPC_T *c = args->c[i], *tail = c + (vecs - 1) * NPC_LANES;
+            if (accumulate) {
+                NPC_UNROLL
+                for (int j = 0; j < vecs - 1; j++)
+                    acc[i][j] = NPC_V(add)(NPC_V(load)(c + j * NPC_LANES), acc[i][j]);
+                acc[i][vecs - 1] = NPC_V(add)(NPC_V(load_first)(tail, last), acc[i][vecs - 1]);
+            }
+            if (bias) {
+                const NPC_VEC v = NPC_V(broadcast)(bias + i);
+                NPC_UNROLL
+                for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(add)(acc[i][j], v);
+            }
+            NPC_UNROLL
+            for (int j = 0; j < vecs - 1; j++) NPC_V(store)(c + j * NPC_LANES, acc[i][j]);
+            NPC_V(store_first)(tail, acc[i][vecs - 1], last);
+        }
     }
 }
 

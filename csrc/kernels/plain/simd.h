@@ -34,9 +34,14 @@
             if (mask >> i & 1) v[i] = p[i];                                                        \
         return v;                                                                                  \
     }                                                                                              \
+    NPC_INLINE t##_vec t##_load_masked(const type *p, uint32_t mask)                               \
+    {                                                                                              \
+        if (mask == (1u << (n_lanes)) - 1) return t##_load(p);                                     \
+        return t##_merge_masked((t##_vec){0}, p, mask);                                            \
+    }                                                                                              \
     NPC_INLINE t##_vec t##_load_first(const type *p, int n)                                        \
     {                                                                                              \
-        return t##_merge_masked((t##_vec){0}, p, (1u << n) - 1);                                   \
+        return t##_load_masked(p, (1u << n) - 1);                                                  \
     }                                                                                              \
     NPC_INLINE void t##_store_first(type *p, t##_vec v, int n)                                     \
     {                                                                                              \
