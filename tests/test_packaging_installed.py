@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import platform
 import re
 import shutil
 import subprocess
@@ -22,13 +22,9 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 USABLE_ISAS = [name for name, compiled, supported in _native.isas() if compiled and supported]
 
 
-def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_python(code: str, *flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, *flags, "-c", code], capture_output=True, text=True, check=False
     )
 
 
@@ -66,10 +62,17 @@ def test_import_without_the_extension_names_the_remedy(tmp_path: Path) -> None:
     shutil.copytree(
         PACKAGE, tmp_path / "npconv", ignore=shutil.ignore_patterns("*.so", "__pycache__")
     )
-    done = run_python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import npconv")
+    # -S: without the hook of an editable installation, which would find the extension.
+    folders = [str(tmp_path), str(Path(np.__file__).parents[1])]
+    done = run_python(f"import sys; sys.path[:0] = {folders}; import npconv", "-S")
     assert done.returncode == 1
     assert "ImportError" in done.stderr
     assert "pip install" in done.stderr
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="about x86-64")
+def test_every_instruction_set_of_the_machine_is_compiled() -> None:
+    assert {"avx512", "avx2", "plain"} <= {name for name, compiled, _ in _native.isas() if compiled}
 
 
 @pytest.mark.parametrize("isa", USABLE_ISAS)
