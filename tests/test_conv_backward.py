@@ -197,6 +197,36 @@ def test_operands_are_not_modified(case: ConvCase) -> None:
         assert_same_values(b, a)
 
 
+@pytest.mark.parametrize(
+    ("grad", "x", "weight"),
+    [
+        ("float16", "float32", "float32"),
+        ("float32", "float16", "float32"),
+        ("float32", "int8", "float64"),
+        ("int32", "float32", "float32"),
+        ("float64", "float32", "float32"),
+        ("bool", "float32", ">f4"),
+        (">f4", "float64", "float32"),
+    ],
+)
+def test_result_types_follow_numpy_promotion(grad: str, x: str, weight: str) -> None:
+    """Each gradient alone promotes what it is computed from; all together, all operands."""
+    rng = np.random.default_rng(1)
+    g = rng.integers(0, 2, (2, 3, 4, 5)).astype(grad)
+    a = rng.integers(0, 2, (2, 2, 5, 6)).astype(x)
+    w = rng.integers(0, 2, (3, 2, 2, 2)).astype(weight)
+    dx64, dw64, db64 = reference.conv2d_backward(*(each.astype("f8") for each in (g, a, w)))
+    for library in (npconv, reference):
+        dx = library.conv2d_input_grad(g, w, a.shape)
+        dw = library.conv2d_weight_grad(g, a, w.shape)
+        every = library.conv2d_backward(g, a, w)
+        assert dx.dtype == np.result_type(g.dtype.newbyteorder("="), w.dtype.newbyteorder("="))
+        assert dw.dtype == np.result_type(g.dtype.newbyteorder("="), a.dtype.newbyteorder("="))
+        assert {each.dtype for each in every} == {np.result_type(dx.dtype, dw.dtype)}
+        for actual, expected in zip((dx, dw, *every), (dx64, dw64, dx64, dw64, db64), strict=True):
+            assert_same_values(actual, expected)
+
+
 # ---- mathematics ---------------------------------------------------------------------------
 
 
