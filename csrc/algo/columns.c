@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../core/parallel.h"
+#include "../plan/conv_plan.h"
 #include "../plan/simple_plan.h"
 
 npc_column_run npc_column_run_of(const npc_window *window, int64_t tap, int64_t d, int64_t h)
@@ -69,6 +70,7 @@ typedef struct job {
 static npc_status init(job *j, const npc_conv_geometry *g, const npc_array *image,
                        const npc_array *cols, npc_dtype dtype, const npc_options *options)
 {
+    if (!npc_conv_is_consistent(g)) return NPC_INVALID_GEOMETRY;
     j->image = image;
     j->cols = cols;
     j->channels = g->in_channels;

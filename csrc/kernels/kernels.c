@@ -145,11 +145,10 @@ void npc_run_sum(const npc_kernels *k, const void *from, int64_t count, void *to
     k->sum(from, count, total);
 }
 
-void npc_run_max_update(const npc_kernels *k, void *best, int32_t *tap, const void *from,
-                        int64_t stride, int64_t count, int32_t number)
+void npc_run_max_row(const npc_kernels *k, const npc_max_row_args *args)
 {
-    mark(k, SLOT_max_update, 0);
-    k->max_update(best, tap, from, stride, count, number);
+    mark(k, SLOT_max_row, 0);
+    k->max_row(args);
 }
 
 double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)

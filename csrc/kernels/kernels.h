@@ -86,10 +86,16 @@ typedef int npc_has_nan_fn(const void *c, int64_t stride, int64_t rows, int64_t 
 typedef void npc_add_fn(void *to, const void *from, int64_t count);
 /* *total = the sum of count elements. */
 typedef void npc_sum_fn(const void *from, int64_t count, void *total);
-/* Where from[i * stride] beats best[i] (greater, or the first NaN, or tap[i] < 0): takes it and
- * sets tap[i] = number. */
-typedef void npc_max_update_fn(void *best, int32_t *tap, const void *from, int64_t stride,
-                               int64_t count, int32_t number);
+/* The maximum over row_count x taps elements for each of `count` outputs: output i, tap (r, s)
+ * reads rows[r][i * step + s * spacing], steps may be negative. number[i], of the result's dtype,
+ * is the winning tap's r * taps + s; NULL if it is not wanted. The first of equals wins, the first
+ * NaN wins over all else. */
+typedef struct npc_max_row_args {
+    const void *const *rows;
+    int64_t row_count, taps, spacing, step, count;
+    void *best, *number;
+} npc_max_row_args;
+typedef void npc_max_row_fn(const npc_max_row_args *args);
 
 typedef struct npc_kernels {
     int isa;
@@ -104,7 +110,7 @@ typedef struct npc_kernels {
     npc_has_nan_fn *has_nan;
     npc_add_fn *add;
     npc_sum_fn *sum;
-    npc_max_update_fn *max_update;
+    npc_max_row_fn *max_row;
 } npc_kernels;
 
 /* The tables of an ISA that is compiled in, or NULL; dtype is F32 or F64. */
@@ -118,7 +124,6 @@ int npc_run_has_nan(const npc_kernels *kernels, const void *c, int64_t stride, i
                     int64_t cols);
 void npc_run_add(const npc_kernels *kernels, void *to, const void *from, int64_t count);
 void npc_run_sum(const npc_kernels *kernels, const void *from, int64_t count, void *total);
-void npc_run_max_update(const npc_kernels *kernels, void *best, int32_t *tap, const void *from,
-                        int64_t stride, int64_t count, int32_t number);
+void npc_run_max_row(const npc_kernels *kernels, const npc_max_row_args *args);
 
 #endif

@@ -32,8 +32,7 @@ void *npc_shared_workspace(npc_conv_problem *problem, int64_t size)
     return memory;
 }
 
-/* The sizes that C indexes with, checked again: each triple in range and every window inside. */
-static int is_consistent(const npc_conv_geometry *g)
+int npc_conv_is_consistent(const npc_conv_geometry *g)
 {
     if (g->batch < 0 || g->groups < 1 || g->in_channels < 0 || g->out_channels < 0 ||
         g->in_channels % g->groups || g->out_channels % g->groups)
@@ -58,7 +57,7 @@ npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geom
                                npc_candidate *candidates)
 {
     npc_conv_problem problem = {.operation = operation, .geometry = geometry, .dtype = dtype};
-    if (!is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
+    if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
     if (status != NPC_OK) return status;
     for (int i = 0; i < ALGORITHMS; i++) {
@@ -107,7 +106,7 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
                     npc_plan_info *info)
 {
     static const char *const names[] = {"forward", "input_grad", "weight_grad"};
-    if (!is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
+    if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
     npc_team team = npc_make_team(options, npc_conv_flops(geometry));
     npc_conv_problem problem = {.operation = operation,
                                 .geometry = geometry,
@@ -170,6 +169,7 @@ npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array
                             (double)npc_volume(geometry->output);
     npc_team team = npc_make_team(options, 4 * elements);
     npc_conv_problem problem = {.geometry = geometry, .dtype = dtype, .team = &team};
+    if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
     if (status != NPC_OK) return status;
     bias_job job = {&problem, grad, out};

@@ -28,6 +28,9 @@ typedef struct npc_conv_algorithm {
 #include "conv_algorithms.def"
 #undef NPC_CONV_ALGORITHM
 
+/* The sizes that C indexes with, checked again: each in range and every window inside. */
+int npc_conv_is_consistent(const npc_conv_geometry *geometry);
+
 /* Derived sizes that every algorithm uses. */
 NPC_INLINE int64_t npc_group_in(const npc_conv_geometry *g) { return g->in_channels / g->groups; }
 NPC_INLINE int64_t npc_group_out(const npc_conv_geometry *g) { return g->out_channels / g->groups; }

@@ -59,6 +59,33 @@ NPC_INLINE float f32_total(f32_vec v)
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+/* Even elements of two vectors for step 2; elements behind the last one wanted are not read. */
+NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
+{
+    if (step == 1) return f32_load_first(p, n);
+    if (step == 2) {
+        const uint32_t wanted = (1u << (2 * n - 1)) - 1;
+        const f32_vec low = f32_load_masked(p, wanted & ((1u << 8) - 1));
+        const f32_vec high = f32_load_masked(p + 8, wanted >> 8);
+        const __m256 mixed = _mm256_shuffle_ps(low, high, 0x88); /* 0 2 8 10 4 6 12 14 */
+        return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
+    }
+    float lanes[F32_LANES] = {0};
+    for (int i = 0; i < n; i++) lanes[i] = p[i * step];
+    return f32_load(lanes);
+}
+typedef f32_vec f32_mask;
+NPC_INLINE f32_mask f32_beats(f32_vec a, f32_vec b)
+{
+    const f32_vec unordered = _mm256_cmp_ps(a, a, _CMP_UNORD_Q);
+    const f32_vec ordered = _mm256_cmp_ps(b, b, _CMP_ORD_Q);
+    return _mm256_or_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ), _mm256_and_ps(unordered, ordered));
+}
+NPC_INLINE f32_vec f32_select(f32_mask mask, f32_vec a, f32_vec b)
+{
+    return _mm256_blendv_ps(b, a, mask);
+}
+
 typedef __m256d f64_vec;
 enum { F64_LANES = 4 };
 
@@ -89,6 +116,33 @@ NPC_INLINE double f64_total(f64_vec v)
 {
     const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+}
+
+/* Even elements of two vectors for step 2; elements behind the last one wanted are not read. */
+NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
+{
+    if (step == 1) return f64_load_first(p, n);
+    if (step == 2) {
+        const uint32_t wanted = (1u << (2 * n - 1)) - 1;
+        const f64_vec low = f64_load_masked(p, wanted & ((1u << 4) - 1));
+        const f64_vec high = f64_load_masked(p + 4, wanted >> 4);
+        const __m256d mixed = _mm256_shuffle_pd(low, high, 0x0); /* 0 4 2 6 */
+        return _mm256_permute4x64_pd(mixed, 0xD8);
+    }
+    double lanes[F64_LANES] = {0};
+    for (int i = 0; i < n; i++) lanes[i] = p[i * step];
+    return f64_load(lanes);
+}
+typedef f64_vec f64_mask;
+NPC_INLINE f64_mask f64_beats(f64_vec a, f64_vec b)
+{
+    const f64_vec unordered = _mm256_cmp_pd(a, a, _CMP_UNORD_Q);
+    const f64_vec ordered = _mm256_cmp_pd(b, b, _CMP_ORD_Q);
+    return _mm256_or_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ), _mm256_and_pd(unordered, ordered));
+}
+NPC_INLINE f64_vec f64_select(f64_mask mask, f64_vec a, f64_vec b)
+{
+    return _mm256_blendv_pd(b, a, mask);
 }
 
 #endif

@@ -42,6 +42,34 @@ NPC_INLINE f32_vec f32_merge_masked(f32_vec v, const float *p, uint32_t mask)
 }
 NPC_INLINE float f32_total(f32_vec v) { return _mm512_reduce_add_ps(v); }
 
+/* Even elements of two vectors for step 2; elements behind the last one wanted are not read. */
+NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
+{
+    if (step == 1) return f32_load_first(p, n);
+    if (step == 2) {
+        const __m512i even =
+            _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        const uint32_t wanted = (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1);
+        const f32_vec low = _mm512_maskz_loadu_ps((__mmask16)wanted, p);
+        const f32_vec high = _mm512_maskz_loadu_ps((__mmask16)(wanted >> 16), p + 16);
+        return _mm512_permutex2var_ps(low, even, high);
+    }
+    float lanes[F32_LANES] = {0};
+    for (int i = 0; i < n; i++) lanes[i] = p[i * step];
+    return f32_load(lanes);
+}
+typedef __mmask16 f32_mask;
+NPC_INLINE f32_mask f32_beats(f32_vec a, f32_vec b)
+{
+    const f32_mask ordered = _mm512_cmp_ps_mask(b, b, _CMP_ORD_Q);
+    return (f32_mask)(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) |
+                      _mm512_mask_cmp_ps_mask(ordered, a, a, _CMP_UNORD_Q));
+}
+NPC_INLINE f32_vec f32_select(f32_mask mask, f32_vec a, f32_vec b)
+{
+    return _mm512_mask_blend_ps(mask, b, a);
+}
+
 typedef __m512d f64_vec;
 enum { F64_LANES = 8 };
 
@@ -69,5 +97,32 @@ NPC_INLINE f64_vec f64_merge_masked(f64_vec v, const double *p, uint32_t mask)
     return _mm512_mask_loadu_pd(v, (__mmask8)mask, p);
 }
 NPC_INLINE double f64_total(f64_vec v) { return _mm512_reduce_add_pd(v); }
+
+/* Even elements of two vectors for step 2; elements behind the last one wanted are not read. */
+NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
+{
+    if (step == 1) return f64_load_first(p, n);
+    if (step == 2) {
+        const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+        const uint32_t wanted = (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1);
+        const f64_vec low = _mm512_maskz_loadu_pd((__mmask8)wanted, p);
+        const f64_vec high = _mm512_maskz_loadu_pd((__mmask8)(wanted >> 8), p + 8);
+        return _mm512_permutex2var_pd(low, even, high);
+    }
+    double lanes[F64_LANES] = {0};
+    for (int i = 0; i < n; i++) lanes[i] = p[i * step];
+    return f64_load(lanes);
+}
+typedef __mmask8 f64_mask;
+NPC_INLINE f64_mask f64_beats(f64_vec a, f64_vec b)
+{
+    const f64_mask ordered = _mm512_cmp_pd_mask(b, b, _CMP_ORD_Q);
+    return (f64_mask)(_mm512_cmp_pd_mask(a, b, _CMP_GT_OQ) |
+                      _mm512_mask_cmp_pd_mask(ordered, a, a, _CMP_UNORD_Q));
+}
+NPC_INLINE f64_vec f64_select(f64_mask mask, f64_vec a, f64_vec b)
+{
+    return _mm512_mask_blend_pd(mask, b, a);
+}
 
 #endif

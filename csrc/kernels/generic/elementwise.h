@@ -34,26 +34,3 @@ static void NPC_NAME(sum)(const void *from, int64_t count, void *total)
     acc[2] = NPC_V(add)(acc[2], acc[3]);
     *(NPC_T *)total = NPC_V(total)(NPC_V(add)(acc[0], acc[2]));
 }
-
-NPC_INLINE void NPC_V(max_update_body)(NPC_T *restrict best, int32_t *restrict tap,
-                                       const NPC_T *restrict source, const int64_t stride,
-                                       int64_t count, int32_t number)
-{
-    for (int64_t i = 0; i < count; i++) {
-        const NPC_T v = source[i * stride], b = best[i];
-        const int take = (v > b) | ((v != v) & (b == b)) | (tap[i] < 0);
-        best[i] = take ? v : b;
-        tap[i] = take ? number : tap[i];
-    }
-}
-
-static void NPC_NAME(max_update)(void *best, int32_t *tap, const void *from, int64_t stride,
-                                 int64_t count, int32_t number)
-{
-    if (stride == 1) /* constant strides let the compiler use plain loads and shuffles */
-        NPC_V(max_update_body)(best, tap, from, 1, count, number);
-    else if (stride == 2)
-        NPC_V(max_update_body)(best, tap, from, 2, count, number);
-    else
-        NPC_V(max_update_body)(best, tap, from, stride, count, number);
-}

@@ -6,6 +6,8 @@
  *   load_first(p, n), store_first(p, v, n)   the first n lanes, 1 <= n <= lanes; others zero, kept
  *   load_masked(p, mask)                     the lanes in mask; others zero, not read
  *   merge_masked(v, p, mask)                 v with the lanes in mask replaced by p[lane]
+ *   load_step(p, step, n)                    lane i < n from p[i * step]; others anything
+ *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
  *   total(v)                                 the sum of the lanes, in a fixed order
  *
  * and the register tiles that fit: NPC_UK1_ROWS_<vecs>, NPC_DOT_ROWS, NPC_DOT_COLS.
@@ -28,6 +30,7 @@
 #include "uk1.h"
 #include "dot.h"
 #include "elementwise.h"
+#include "max_row.h"
 #include "table.h"
 #undef NPC_TYPE
 #undef NPC_T
@@ -44,6 +47,7 @@
 #include "uk1.h"
 #include "dot.h"
 #include "elementwise.h"
+#include "max_row.h"
 #include "table.h"
 
 const npc_kernels *NPC_PASTE(npc_kernels__, NPC_ISA)(npc_dtype dtype);

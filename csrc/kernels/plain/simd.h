@@ -47,6 +47,21 @@
     {                                                                                              \
         for (int i = 0; i < n; i++) p[i] = v[i];                                                   \
     }                                                                                              \
+    NPC_INLINE t##_vec t##_load_step(const type *p, int64_t step, int n)                           \
+    {                                                                                              \
+        t##_vec v = {0};                                                                           \
+        for (int i = 0; i < n; i++) v[i] = p[i * step];                                            \
+        return v;                                                                                  \
+    }                                                                                              \
+    typedef __typeof__((t##_vec){0} > (t##_vec){0}) t##_mask;                                      \
+    NPC_INLINE t##_mask t##_beats(t##_vec a, t##_vec b)                                            \
+    {                                                                                              \
+        return (a > b) | ((a != a) & (b == b));                                                    \
+    }                                                                                              \
+    NPC_INLINE t##_vec t##_select(t##_mask mask, t##_vec a, t##_vec b)                             \
+    {                                                                                              \
+        return (t##_vec)((mask & (t##_mask)a) | (~mask & (t##_mask)b));                            \
+    }                                                                                              \
     NPC_INLINE type t##_total(t##_vec v)                                                           \
     {                                                                                              \
         type sum = v[0];                                                                           \

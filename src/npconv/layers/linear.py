@@ -16,8 +16,8 @@ from npconv.layers.layer import Layer
 class Linear(Layer):
     """``x @ weight.T + bias``, ``(N, in) -> (N, out)``.
 
-    Runs as a 1x1 convolution of one-pixel images on npconv's kernels: unlike NumPy's matmul these
-    give a row the same bits whatever the batch it stands in and the number of threads.
+    Runs as 1x1 convolutions on npconv's kernels: unlike NumPy's matmul these give a row the same
+    bits whatever the batch it stands in and the number of threads.
 
     Parameters
     ----------
@@ -51,8 +51,11 @@ class Linear(Layer):
         if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
             raise ValueError(f"x has shape {x.shape}, expected rows of {weight.shape[1]} values")
         self._keep(x)
-        y = functional.conv2d(_pixels(x), weight[:, :, None, None], self.params.get("bias"))
-        return y.reshape(*x.shape[:-1], weight.shape[0])
+        rows = _rows(x)
+        y = np.empty((len(rows), len(weight)), np.result_type(x, weight))
+        if len(rows):
+            functional.conv2d(_image(rows.T), _kernel(weight), self.params.get("bias"), out=_image(y.T))
+        return y.reshape(*x.shape[:-1], len(weight))
 
     def backward(self, grad: Array) -> Array:
         (x,) = self._recall()
@@ -66,18 +69,28 @@ class Linear(Layer):
 
     def _gradients(self, grad: Array, x: Array, input_grad: bool) -> Array | None:
         weight = self.params["weight"]
-        dx, dweight, dbias = functional.conv2d_backward(
-            _pixels(grad),
-            _pixels(x),
-            weight[:, :, None, None],
-            needs=(input_grad, True, "bias" in self.params),
-        )
-        for name, value in (("weight", dweight), ("bias", dbias)):
-            if value is not None:
-                self.grads[name] = value.reshape(self.params[name].shape)
-        return dx
+        grad = _rows(grad)
+        if "bias" in self.params:
+            self.grads["bias"] = grad.sum(axis=0)
+        self.grads["weight"] = _product(grad.T, _rows(x))
+        return _product(grad, weight) if input_grad else None
 
 
-def _pixels(rows: Array) -> Array:
-    """Turn rows (..., in) into a batch of one-pixel images (N, in, 1, 1)."""
-    return rows.reshape(math.prod(rows.shape[:-1]), rows.shape[-1], 1, 1)
+def _rows(x: Array) -> Array:
+    """Turn (..., in) into (N, in)."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def _image(channels: Array) -> Array:
+    """See (C, W) as one image of height 1."""
+    return channels[np.newaxis, :, np.newaxis, :]
+
+
+def _kernel(matrix: Array) -> Array:
+    """See (K, C) as 1x1 filters."""
+    return matrix[:, :, np.newaxis, np.newaxis]
+
+
+def _product(a: Array, b: Array) -> Array:
+    """Multiply matrices: the rows of a are filters over the channels of b."""
+    return functional.conv2d(_image(b), _kernel(a))[0, :, 0, :]
