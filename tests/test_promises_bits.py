@@ -208,7 +208,7 @@ def test_choice_of_the_algorithm_does_not_look_at_the_batch() -> None:
 
 
 @each_dtype
-@each_layer
+@pytest.mark.parametrize("case", LAYERS[::2], ids=lambda case: f"seed{case.seed}")
 @each_variant
 def test_any_form_of_memory(variant: dict[str, Any], case: ConvCase, dtype: str) -> None:
     case = case.with_dtype(dtype)

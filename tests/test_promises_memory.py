@@ -92,7 +92,7 @@ def test_reported_workspace_is_within_its_bound(
 
 
 @linux
-@pytest.mark.parametrize("algorithm", ["auto", "direct", "im2col", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "im2col"])
 @pytest.mark.parametrize("x_dtype", ["<f4", ">f4", "i2"])
 def test_peak_memory_stays_near_that_of_the_arrays(algorithm: str, x_dtype: str) -> None:
     """The column matrix of this image would take 100 MB, a copy of x 16 MB."""
