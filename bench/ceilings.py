@@ -8,16 +8,32 @@ which `run` samples before, during and after a run, so that a busy neighbour sho
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import shlex
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("ceilings.c")
 # Contraction is what makes the plain loop an FMA loop where the baseline has FMA (Arm).
 FLAGS = ["-O2", "-std=c11", "-ffp-contract=fast", "-pthread"]
+
+
+def fma_block(isa: str, dtype: str) -> Callable[[], float]:
+    """Load the C program as a library: a call runs one block of FMAs and gives its operations."""
+    with tempfile.TemporaryDirectory(prefix="npconv-bench-") as folder:
+        library = Path(folder) / "ceilings.so"
+        compiler = shlex.split(os.environ.get("CC", "cc"))
+        flags = [*FLAGS, "-shared", "-fPIC"]
+        subprocess.run([*compiler, *flags, str(SOURCE), "-o", str(library)], check=True)
+        function = ctypes.CDLL(str(library)).ceilings_fma_block
+    function.argtypes, function.restype = [ctypes.c_char_p, ctypes.c_char_p], ctypes.c_double
+    if not function(isa.encode(), dtype.encode()):
+        raise ValueError(f"no FMA loop for {isa} and {dtype} on this machine")
+    return lambda: float(function(isa.encode(), dtype.encode()))
 
 
 class Ceilings:
