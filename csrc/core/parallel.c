@@ -15,8 +15,9 @@
 #include "fp_env.h"
 #include "scratch.h"
 
-/* Waking the other threads costs about 5 us; below this much work one thread is faster. */
-#define SERIAL_FLOPS 2e6
+/* Waking the other threads costs about 5 us, and much more where another process holds their cores;
+ * below this much work, 0.1 ms, one thread is safer. */
+#define SERIAL_FLOPS 8e6
 #define POLL_NANOSECONDS 20000000
 
 static atomic_int default_threads; /* 0: not set yet */
