@@ -20,7 +20,7 @@ static npc_status forward(npc_conv_problem *problem)
     const npc_conv_geometry *g = problem->geometry;
     npc_window window;
     npc_window_forward(&window, g, &problem->arrays->x, problem->dtype);
-    window.masked_loads = 0; /* rows are copied as im2col does */
+    window.load_step = 0; /* rows are copied as im2col does */
     const npc_implicit_gemm gemm = npc_forward_gemm(problem, &window);
     return npc_implicit_gemm_run(&gemm, problem->team);
 }

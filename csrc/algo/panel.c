@@ -32,9 +32,10 @@ void npc_window_finish(npc_window *window)
             axis->inner_end = npc_min(axis->inner_end, to);
         }
     }
-    window->masked_loads = npc_is_plain(window->source, window->dtype) &&
-                           window->axis[2].step == 1 &&
-                           window->source->stride[4] == (int64_t)npc_dtype_size(window->dtype);
+    const int64_t step = window->axis[2].step;
+    const int plain = npc_is_plain(window->source, window->dtype) &&
+                      window->source->stride[4] == (int64_t)npc_dtype_size(window->dtype);
+    window->load_step = plain && step <= 2 ? (int)step : 0;
 }
 
 void npc_window_forward(npc_window *window, const npc_conv_geometry *g, const npc_array *x,
@@ -139,11 +140,13 @@ static void build_segments(npc_packer *packer, int64_t tap_begin, int64_t tap_en
                 from = npc_max(from, vec_begin);
                 to = npc_min(to, vec_end);
                 if (!exists || from >= to) continue;
+                const int64_t step = window->load_step, lanes_read = to - from;
                 const int64_t column =
-                    npc_axis_source(&axis[2], r->pixel[2], tw) + vec_begin - r->lane;
-                const uint32_t mask =
-                    (uint32_t)((((uint64_t)1 << (to - from)) - 1) << (from - vec_begin));
-                *segment++ = (npc_pack_segment){row + column * size, mask, 0};
+                    npc_axis_source(&axis[2], r->pixel[2], tw) + (vec_begin - r->lane) * step;
+                uint64_t mask = ((uint64_t)1 << lanes_read * step) - 1;
+                if (step == 2) mask /= 3; /* every second bit */
+                mask <<= (from - vec_begin) * step;
+                *segment++ = (npc_pack_segment){row + column * size, (uint32_t)mask, 0};
             }
             if (segment == first) *segment++ = (npc_pack_segment){0, 0, 0};
             segment[-1].last = 1;
@@ -172,11 +175,12 @@ int npc_panel_source(npc_packer *packer, int64_t channel, int64_t k_begin, npc_p
 {
     const npc_window *window = packer->window;
     const int64_t taps = window->taps, stride = window->source->stride[1];
-    if (!window->masked_loads || taps > NPC_SEGMENT_TAPS) return 0;
+    if (!window->load_step || taps > NPC_SEGMENT_TAPS) return 0;
     if (packer->tap_end == 0) build_segments(packer, 0, taps);
     *source = (npc_pack_source){.base = window->source->data + (channel + k_begin / taps) * stride,
                                 .channel_stride_bytes = stride,
                                 .segments = packer->segments,
+                                .step = window->load_step,
                                 .taps = taps,
                                 .first = segments_of_tap(packer, k_begin % taps),
                                 .first_taps = taps - k_begin % taps};
@@ -192,6 +196,7 @@ static void pack_stretch(npc_packer *packer, const char *base, int64_t tap_begin
         build_segments(packer, begin, npc_min(packer->window->taps, begin + NPC_SEGMENT_TAPS));
     const npc_pack_args args = {.source = {.base = base,
                                            .first = segments_of_tap(packer, tap_begin),
+                                           .step = packer->window->load_step,
                                            .first_taps = packer->window->taps},
                                 .rows = tap_end - tap_begin,
                                 .vecs = packer->tile->vecs,
@@ -247,7 +252,7 @@ void npc_panel_pack(npc_packer *packer, int64_t channel, int64_t k_begin, int64_
         const int64_t tap = k % taps;
         const char *base = window->source->data + (channel + k / taps) * channel_stride;
         int64_t rows = 1;
-        if (!window->masked_loads) {
+        if (!window->load_step) {
             pack_row(packer, base, tap, to);
         } else {
             const int64_t stretch_end = (tap / NPC_SEGMENT_TAPS + 1) * NPC_SEGMENT_TAPS;

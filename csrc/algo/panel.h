@@ -23,9 +23,10 @@ typedef struct npc_window {
     const npc_array *source;
     npc_dtype dtype; /* of the panel */
     npc_axis axis[NPC_SPATIAL];
-    int64_t taps;     /* of a channel */
-    int64_t pixels;   /* of an image */
-    int masked_loads; /* rows of the source can be loaded as vectors */
+    int64_t taps;   /* of a channel */
+    int64_t pixels; /* of an image */
+    int load_step;  /* rows of the source can be loaded as vectors, of every (1) or every second (2)
+                     * element; 0: they cannot */
 } npc_window;
 
 /* The window of the forward convolution over x. */

@@ -260,7 +260,7 @@ static void plan_blocks(job *j)
         (axis[0].pixels == 1 || y->stride[2] == axis[1].pixels * axis[2].pixels * j->size);
 }
 
-npc_status npc_weight_grad(npc_conv_problem *problem, int masked_loads)
+npc_status npc_weight_grad(npc_conv_problem *problem, int vector_loads)
 {
     const npc_conv_geometry *g = problem->geometry;
     job j = {.problem = problem,
@@ -271,7 +271,7 @@ npc_status npc_weight_grad(npc_conv_problem *problem, int masked_loads)
 
     if (weights == 0) return NPC_OK;
     npc_window_forward(&j.window, g, &problem->arrays->x, problem->dtype);
-    j.window.masked_loads &= masked_loads;
+    if (!vector_loads) j.window.load_step = 0;
     if (g->batch * j.window.pixels == 0) {
         memset(problem->arrays->weight, 0, (size_t)weights);
         return NPC_OK;

@@ -4,7 +4,7 @@
 
 #include "../plan/conv_plan.h"
 
-/* `masked_loads`: whether panels may be packed by vector loads (direct) or row by row (im2col). */
-npc_status npc_weight_grad(npc_conv_problem *problem, int masked_loads);
+/* `vector_loads`: whether panels may be packed by vector loads (direct) or row by row (im2col). */
+npc_status npc_weight_grad(npc_conv_problem *problem, int vector_loads);
 
 #endif

@@ -19,11 +19,13 @@ enum {
     NPC_MAX_DOT_COLS = 6
 };
 
-/* A vector of a packed panel row gathers its lanes from stretches of the source: lanes in `mask`
- * come from (base + offset)[lane]; lanes in no segment are zero (they lie in the padding). */
+/* A vector of a packed panel row gathers its lanes from stretches of the source: lanes of a segment
+ * come from (base + offset)[lane * step]; lanes in no segment are zero (they lie in the padding).
+ * At step 1 bit i of `mask` stands for lane i, at step 2 bit 2 i does: for the element that is
+ * read. */
 typedef struct npc_pack_segment {
     int64_t offset_bytes; /* of lane 0, which need not exist, from the channel's first element */
-    uint32_t mask;        /* consecutive lanes */
+    uint32_t mask;        /* of the elements read */
     uint32_t last;        /* whether it is the vector's last segment */
 } npc_pack_segment;
 
@@ -33,6 +35,7 @@ typedef struct npc_pack_source {
     const char *base; /* the first channel */
     int64_t channel_stride_bytes;
     const npc_pack_segment *segments; /* of tap 0, vector after vector, tap after tap */
+    int64_t step;                     /* 1 or 2 */
     int64_t taps;
     const npc_pack_segment *first; /* of the first row's tap */
     int64_t first_taps;            /* that its channel has left, that row's included */

@@ -47,11 +47,13 @@ NPC_INLINE f32_vec f32_load_masked(const float *p, uint32_t mask)
 {
     return _mm256_maskload_ps(p, npc_avx2_mask8(mask));
 }
-NPC_INLINE f32_vec f32_merge_masked(f32_vec v, const float *p, uint32_t mask)
+NPC_INLINE f32_vec f32_load_even(const float *p, uint32_t mask)
 {
-    const __m256i lanes = npc_avx2_mask8(mask);
-    return _mm256_blendv_ps(v, _mm256_maskload_ps(p, lanes), _mm256_castsi256_ps(lanes));
+    const f32_vec low = f32_load_masked(p, mask), high = f32_load_masked(p + 8, mask >> 8);
+    const __m256 mixed = _mm256_shuffle_ps(low, high, 0x88); /* 0 2 8 10 4 6 12 14 */
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
 }
+NPC_INLINE f32_vec f32_merge(f32_vec a, f32_vec b) { return _mm256_or_ps(a, b); }
 NPC_INLINE float f32_total(f32_vec v)
 {
     const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -59,17 +61,10 @@ NPC_INLINE float f32_total(f32_vec v)
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
-/* Even elements of two vectors for step 2; elements behind the last one wanted are not read. */
 NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
 {
     if (step == 1) return f32_load_first(p, n);
-    if (step == 2) {
-        const uint32_t wanted = (1u << (2 * n - 1)) - 1;
-        const f32_vec low = f32_load_masked(p, wanted & ((1u << 8) - 1));
-        const f32_vec high = f32_load_masked(p + 8, wanted >> 8);
-        const __m256 mixed = _mm256_shuffle_ps(low, high, 0x88); /* 0 2 8 10 4 6 12 14 */
-        return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
-    }
+    if (step == 2) return f32_load_even(p, (1u << (2 * n - 1)) - 1);
     float lanes[F32_LANES] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f32_load(lanes);
@@ -107,28 +102,23 @@ NPC_INLINE f64_vec f64_load_masked(const double *p, uint32_t mask)
 {
     return _mm256_maskload_pd(p, npc_avx2_mask4(mask));
 }
-NPC_INLINE f64_vec f64_merge_masked(f64_vec v, const double *p, uint32_t mask)
+NPC_INLINE f64_vec f64_load_even(const double *p, uint32_t mask)
 {
-    const __m256i lanes = npc_avx2_mask4(mask);
-    return _mm256_blendv_pd(v, _mm256_maskload_pd(p, lanes), _mm256_castsi256_pd(lanes));
+    const f64_vec low = f64_load_masked(p, mask), high = f64_load_masked(p + 4, mask >> 4);
+    const __m256d mixed = _mm256_unpacklo_pd(low, high); /* 0 4 2 6 */
+    return _mm256_permute4x64_pd(mixed, 0xD8);
 }
+NPC_INLINE f64_vec f64_merge(f64_vec a, f64_vec b) { return _mm256_or_pd(a, b); }
 NPC_INLINE double f64_total(f64_vec v)
 {
     const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
 }
 
-/* Even elements of two vectors for step 2; elements behind the last one wanted are not read. */
 NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
 {
     if (step == 1) return f64_load_first(p, n);
-    if (step == 2) {
-        const uint32_t wanted = (1u << (2 * n - 1)) - 1;
-        const f64_vec low = f64_load_masked(p, wanted & ((1u << 4) - 1));
-        const f64_vec high = f64_load_masked(p + 4, wanted >> 4);
-        const __m256d mixed = _mm256_shuffle_pd(low, high, 0x0); /* 0 4 2 6 */
-        return _mm256_permute4x64_pd(mixed, 0xD8);
-    }
+    if (step == 2) return f64_load_even(p, (1u << (2 * n - 1)) - 1);
     double lanes[F64_LANES] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f64_load(lanes);

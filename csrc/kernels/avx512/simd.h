@@ -36,24 +36,20 @@ NPC_INLINE f32_vec f32_load_masked(const float *p, uint32_t mask)
 {
     return _mm512_maskz_loadu_ps((__mmask16)mask, p);
 }
-NPC_INLINE f32_vec f32_merge_masked(f32_vec v, const float *p, uint32_t mask)
+NPC_INLINE f32_vec f32_load_even(const float *p, uint32_t mask)
 {
-    return _mm512_mask_loadu_ps(v, (__mmask16)mask, p);
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const f32_vec low = f32_load_masked(p, mask), high = f32_load_masked(p + 16, mask >> 16);
+    return _mm512_permutex2var_ps(low, even, high);
 }
+NPC_INLINE f32_vec f32_merge(f32_vec a, f32_vec b) { return _mm512_or_ps(a, b); }
 NPC_INLINE float f32_total(f32_vec v) { return _mm512_reduce_add_ps(v); }
 
-/* Even elements of two vectors for step 2; elements behind the last one wanted are not read. */
 NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
 {
     if (step == 1) return f32_load_first(p, n);
-    if (step == 2) {
-        const __m512i even =
-            _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-        const uint32_t wanted = (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1);
-        const f32_vec low = _mm512_maskz_loadu_ps((__mmask16)wanted, p);
-        const f32_vec high = _mm512_maskz_loadu_ps((__mmask16)(wanted >> 16), p + 16);
-        return _mm512_permutex2var_ps(low, even, high);
-    }
+    if (step == 2) return f32_load_even(p, (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1));
     float lanes[F32_LANES] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f32_load(lanes);
@@ -92,23 +88,19 @@ NPC_INLINE f64_vec f64_load_masked(const double *p, uint32_t mask)
 {
     return _mm512_maskz_loadu_pd((__mmask8)mask, p);
 }
-NPC_INLINE f64_vec f64_merge_masked(f64_vec v, const double *p, uint32_t mask)
+NPC_INLINE f64_vec f64_load_even(const double *p, uint32_t mask)
 {
-    return _mm512_mask_loadu_pd(v, (__mmask8)mask, p);
+    const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    const f64_vec low = f64_load_masked(p, mask), high = f64_load_masked(p + 8, mask >> 8);
+    return _mm512_permutex2var_pd(low, even, high);
 }
+NPC_INLINE f64_vec f64_merge(f64_vec a, f64_vec b) { return _mm512_or_pd(a, b); }
 NPC_INLINE double f64_total(f64_vec v) { return _mm512_reduce_add_pd(v); }
 
-/* Even elements of two vectors for step 2; elements behind the last one wanted are not read. */
 NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
 {
     if (step == 1) return f64_load_first(p, n);
-    if (step == 2) {
-        const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
-        const uint32_t wanted = (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1);
-        const f64_vec low = _mm512_maskz_loadu_pd((__mmask8)wanted, p);
-        const f64_vec high = _mm512_maskz_loadu_pd((__mmask8)(wanted >> 8), p + 8);
-        return _mm512_permutex2var_pd(low, even, high);
-    }
+    if (step == 2) return f64_load_even(p, (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1));
     double lanes[F64_LANES] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f64_load(lanes);

@@ -5,7 +5,8 @@
  *   zero() broadcast(p) load(p) store(p, v) add(a, b) fma(a, b, c) = a * b + c
  *   load_first(p, n), store_first(p, v, n)   the first n lanes, 1 <= n <= lanes; others zero, kept
  *   load_masked(p, mask)                     the lanes in mask; others zero, not read
- *   merge_masked(v, p, mask)                 v with the lanes in mask replaced by p[lane]
+ *   load_even(p, mask)                       lane i from p[2 i] where bit 2 i of mask is set,
+ * likewise merge(a, b)                              lanes of both, where at most one is not zero
  *   load_step(p, step, n)                    lane i < n from p[i * step]; others anything
  *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
  *   total(v)                                 the sum of the lanes, in a fixed order

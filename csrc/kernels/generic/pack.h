@@ -13,13 +13,17 @@ NPC_INLINE NPC_V(pack_cursor) NPC_V(pack_start)(const npc_pack_source *source)
     return (NPC_V(pack_cursor)){source->base, source->first, source->first_taps};
 }
 
-NPC_INLINE NPC_VEC NPC_V(pack_vector)(NPC_V(pack_cursor) * at)
+NPC_INLINE NPC_VEC NPC_V(pack_vector)(NPC_V(pack_cursor) * at, const npc_pack_source *source)
 {
     const char *from = (const char *)((uintptr_t)at->base + (uintptr_t)at->segment->offset_bytes);
-    NPC_VEC v = NPC_V(load_masked)((const NPC_T *)from, at->segment->mask);
+    const uint32_t mask = at->segment->mask;
+    NPC_VEC v = source->step == 1 ? NPC_V(load_masked)((const NPC_T *)from, mask)
+                                  : NPC_V(load_even)((const NPC_T *)from, mask);
     while (NPC_UNLIKELY(!(at->segment++)->last)) {
         from = (const char *)((uintptr_t)at->base + (uintptr_t)at->segment->offset_bytes);
-        v = NPC_V(merge_masked)(v, (const NPC_T *)from, at->segment->mask);
+        v = NPC_V(merge)(v, source->step == 1
+                                ? NPC_V(load_masked)((const NPC_T *)from, at->segment->mask)
+                                : NPC_V(load_even)((const NPC_T *)from, at->segment->mask));
     }
     return v;
 }
@@ -40,7 +44,7 @@ static void NPC_NAME(pack)(const npc_pack_args *args)
     NPC_T *row = args->panel;
     for (int64_t k = 0; k < args->rows; k++, row += args->panel_stride) {
         for (int64_t j = 0; j < args->vecs; j++)
-            NPC_V(store)(row + j * NPC_LANES, NPC_V(pack_vector)(&at));
+            NPC_V(store)(row + j * NPC_LANES, NPC_V(pack_vector)(&at, &args->source));
         NPC_V(pack_next_row)(&at, &args->source);
     }
 }

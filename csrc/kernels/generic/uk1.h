@@ -37,7 +37,7 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
             NPC_UNROLL
             for (int j = 0; j < vecs; j++) {
                 if (pack) {
-                    panel[j] = NPC_V(pack_vector)(&at);
+                    panel[j] = NPC_V(pack_vector)(&at, args->source);
                     NPC_V(store)(b + j * NPC_LANES, panel[j]);
                 } else {
                     panel[j] = NPC_V(load)(b + j * NPC_LANES);

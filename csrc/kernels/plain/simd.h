@@ -28,16 +28,25 @@
     NPC_INLINE void t##_store(type *p, t##_vec v) { memcpy(p, &v, sizeof v); }                     \
     NPC_INLINE t##_vec t##_add(t##_vec a, t##_vec b) { return a + b; }                             \
     NPC_INLINE t##_vec t##_fma(t##_vec a, t##_vec b, t##_vec c) { return a * b + c; }              \
-    NPC_INLINE t##_vec t##_merge_masked(t##_vec v, const type *p, uint32_t mask)                   \
+    NPC_INLINE t##_vec t##_load_masked(const type *p, uint32_t mask)                               \
     {                                                                                              \
+        if (mask == (1u << (n_lanes)) - 1) return t##_load(p);                                     \
+        t##_vec v = {0};                                                                           \
         for (int i = 0; i < (n_lanes); i++)                                                        \
             if (mask >> i & 1) v[i] = p[i];                                                        \
         return v;                                                                                  \
     }                                                                                              \
-    NPC_INLINE t##_vec t##_load_masked(const type *p, uint32_t mask)                               \
+    NPC_INLINE t##_vec t##_load_even(const type *p, uint32_t mask)                                 \
     {                                                                                              \
-        if (mask == (1u << (n_lanes)) - 1) return t##_load(p);                                     \
-        return t##_merge_masked((t##_vec){0}, p, mask);                                            \
+        t##_vec v = {0};                                                                           \
+        for (int i = 0; i < (n_lanes); i++)                                                        \
+            if (mask >> 2 * i & 1) v[i] = p[2 * i];                                                \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE t##_vec t##_merge(t##_vec a, t##_vec b)                                             \
+    {                                                                                              \
+        typedef __typeof__((t##_vec){0} > (t##_vec){0}) bits;                                      \
+        return (t##_vec)((bits)a | (bits)b);                                                       \
     }                                                                                              \
     NPC_INLINE t##_vec t##_load_first(const type *p, int n)                                        \
     {                                                                                              \
