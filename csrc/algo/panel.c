@@ -112,51 +112,76 @@ static void clip_run(const npc_run *run, int64_t begin, int64_t end, int64_t *fr
     *to = run->lane + npc_min(run->count, end - run->pixel[2]);
 }
 
+/* A run's part in one vector. */
+typedef struct fragment {
+    int run, vec, lane;      /* the first lane within the vector */
+    int64_t column, columns; /* of the pixels */
+    int64_t offset_bytes;    /* of lane 0 for the first column of taps, from the run's source row */
+} fragment;
+
+static int cut_runs(const npc_packer *packer, fragment *to)
+{
+    const npc_window *window = packer->window;
+    const npc_tile *tile = packer->tile;
+    const int lanes = packer->kernels->lanes;
+    const int64_t size = (int64_t)npc_dtype_size(window->dtype);
+    int count = 0;
+    for (int r = 0; r < tile->runs; r++) {
+        const npc_run *run = &tile->run[r];
+        for (int64_t lane = run->lane; lane < run->lane + run->count;) {
+            fragment *f = &to[count++];
+            f->run = r;
+            f->vec = (int)(lane / lanes);
+            f->lane = (int)(lane % lanes);
+            f->column = run->pixel[2] + lane - run->lane;
+            f->columns = npc_min(lanes - f->lane, run->lane + run->count - lane);
+            f->offset_bytes = npc_axis_source(&window->axis[2], f->column - f->lane, 0) * size;
+            lane += f->columns;
+        }
+    }
+    return count;
+}
+
+/* Segments of taps [tap_begin, tap_end): this runs once a tile, but tiles of few channels are
+ * short, so what does not change from tap to tap is computed before. */
 static void build_segments(npc_packer *packer, int64_t tap_begin, int64_t tap_end)
 {
     const npc_window *window = packer->window;
     const npc_tile *tile = packer->tile;
     const npc_axis *axis = window->axis;
-    const int lanes = packer->kernels->lanes;
-    const int64_t size = (int64_t)npc_dtype_size(window->dtype);
+    const int64_t tap_bytes = axis[2].spacing * (int64_t)npc_dtype_size(window->dtype);
+    const int step = window->load_step;
     npc_pack_segment *segment = packer->segments;
-    int64_t tw = tap_begin % axis[2].taps, th = tap_begin / axis[2].taps % axis[1].taps;
-    int64_t td = tap_begin / axis[2].taps / axis[1].taps;
+    fragment fragments[NPC_MAX_TILE + NPC_MAX_VECS];
+    const int count = cut_runs(packer, fragments);
+    int64_t row[NPC_MAX_TILE], tw = tap_begin % axis[2].taps;
+    int exists[NPC_MAX_TILE];
 
-    for (int64_t tap = tap_begin; tap < tap_end; tap++) {
+    for (int64_t tap = tap_begin; tap < tap_end; tap++, tw++) {
+        if (tw == axis[2].taps) tw = 0;
+        if (tw == 0 || tap == tap_begin) {
+            const int64_t line = tap / axis[2].taps;
+            for (int r = 0; r < tile->runs; r++)
+                row[r] = source_row(window, &tile->run[r], line / axis[1].taps, line % axis[1].taps,
+                                    &exists[r]);
+        }
         int64_t begin, end;
         npc_axis_valid(&axis[2], tw, &begin, &end);
-        int run = 0;
+        const fragment *f = fragments;
         for (int vec = 0; vec < tile->vecs; vec++) {
-            const int64_t vec_begin = (int64_t)vec * lanes, vec_end = vec_begin + lanes;
             npc_pack_segment *const first = segment;
-            while (run > 0 && tile->run[run - 1].lane + tile->run[run - 1].count > vec_begin) run--;
-            for (; run < tile->runs && tile->run[run].lane < vec_end; run++) {
-                const npc_run *r = &tile->run[run];
-                int64_t from, to;
-                int exists;
-                const int64_t row = source_row(window, r, td, th, &exists);
-                clip_run(r, begin, end, &from, &to);
-                from = npc_max(from, vec_begin);
-                to = npc_min(to, vec_end);
-                if (!exists || from >= to) continue;
-                const int64_t step = window->load_step, lanes_read = to - from;
-                const int64_t column =
-                    npc_axis_source(&axis[2], r->pixel[2], tw) + (vec_begin - r->lane) * step;
-                uint64_t mask = ((uint64_t)1 << lanes_read * step) - 1;
+            for (; f < fragments + count && f->vec == vec; f++) {
+                const int64_t from = npc_max(begin - f->column, 0);
+                const int64_t to = npc_min(end - f->column, f->columns);
+                if (!exists[f->run] || from >= to) continue;
+                uint64_t mask = ((uint64_t)1 << (to - from) * step) - 1;
                 if (step == 2) mask /= 3; /* every second bit */
-                mask <<= (from - vec_begin) * step;
-                *segment++ = (npc_pack_segment){row + column * size, (uint32_t)mask, 0};
+                mask <<= (f->lane + from) * step;
+                *segment++ = (npc_pack_segment){row[f->run] + f->offset_bytes + tw * tap_bytes,
+                                                (uint32_t)mask, 0};
             }
             if (segment == first) *segment++ = (npc_pack_segment){0, 0, 0};
             segment[-1].last = 1;
-        }
-        if (++tw == axis[2].taps) {
-            tw = 0;
-            if (++th == axis[1].taps) {
-                th = 0;
-                td++;
-            }
         }
     }
     packer->tap_begin = tap_begin;
