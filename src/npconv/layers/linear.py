@@ -54,7 +54,9 @@ class Linear(Layer):
         rows = _rows(x)
         y = np.empty((len(rows), len(weight)), np.result_type(x, weight))
         if len(rows):
-            functional.conv2d(_image(rows.T), _kernel(weight), self.params.get("bias"), out=_image(y.T))
+            functional.conv2d(
+                _image(rows.T), _kernel(weight), self.params.get("bias"), out=_image(y.T)
+            )
         return y.reshape(*x.shape[:-1], len(weight))
 
     def backward(self, grad: Array) -> Array:
