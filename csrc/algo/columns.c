@@ -14,7 +14,7 @@ npc_column_run npc_column_run_of(const npc_window *window, int64_t tap, int64_t 
     const int64_t tw = tap % axis[2].taps, th = tap / axis[2].taps % axis[1].taps;
     const int64_t row = npc_axis_source(&axis[1], h, th);
     const int64_t slice = npc_axis_source(&axis[0], d, tap / axis[2].taps / axis[1].taps);
-    npc_column_run run = {.stride = s->stride[4] * axis[2].step};
+    npc_column_run run = {.stride = npc_axis_step_bytes(&axis[2], s->stride[4])};
 
     if (!npc_axis_holds(&axis[1], row) || !npc_axis_holds(&axis[0], slice)) return run;
     npc_axis_valid(&axis[2], tw, &run.begin, &run.end);

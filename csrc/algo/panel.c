@@ -252,8 +252,9 @@ static void pack_row(const npc_packer *packer, const char *base, int64_t tap, ch
         clip_run(r, begin, end, &from, &to);
         if (!exists || from >= to) continue;
         const int64_t column = npc_axis_source(&axis[2], r->pixel[2] + from - r->lane, tw);
-        npc_read_run(window->source, base + offset + column * stride, stride * axis[2].step,
-                     to - from, window->dtype, row + from * size);
+        npc_read_run(window->source, base + offset + column * stride,
+                     npc_axis_step_bytes(&axis[2], stride), to - from, window->dtype,
+                     row + from * size);
     }
 }
 

@@ -44,6 +44,12 @@ NPC_INLINE int npc_axis_holds(const npc_axis *axis, int64_t coordinate)
 {
     return coordinate >= 0 && coordinate < axis->extent;
 }
+/* Bytes from pixel to pixel in a source whose elements are `stride` bytes apart. A step beyond the
+ * source has one pixel inside at most, so its bytes, which might overflow, do not matter. */
+NPC_INLINE int64_t npc_axis_step_bytes(const npc_axis *axis, int64_t stride)
+{
+    return axis->step <= axis->extent ? stride * axis->step : stride;
+}
 /* The pixels whose tap `tap` lies inside the source: [*begin, *end). */
 void npc_axis_valid(const npc_axis *axis, int64_t tap, int64_t *begin, int64_t *end);
 

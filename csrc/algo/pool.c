@@ -154,7 +154,7 @@ static void pool_by_kernel(const job *j, const char *plane, const taps *t, const
     npc_max_row_args args = {.rows = rows,
                              .taps = t->axis[2].count,
                              .spacing = axis[2].spacing * j->from->stride[4] / size,
-                             .step = axis[2].step * j->from->stride[4] / size,
+                             .step = npc_axis_step_bytes(&axis[2], j->from->stride[4]) / size,
                              .count = s->count,
                              .best = s->best,
                              .number = s->index ? s->number : NULL};
@@ -284,8 +284,7 @@ static npc_status visit_indices(const job *j, int64_t piece, char *plane)
     const int flat = dx->stride[4] == size && dx->stride[3] == width * size &&
                      (g->input[0] == 1 || dx->stride[2] == height * width * size);
 
-    const int plain = npc_is_plain(dy, dtype) && (uintptr_t)dy->data % sizeof(float) == 0 &&
-                      dy->stride[4] % (int64_t)sizeof(float) == 0;
+    const int plain = npc_is_plain(dy, dtype);
 
     for (int64_t d = 0; d < g->output[0]; d++) {
         for (int64_t h = 0; h < g->output[1]; h++) {

@@ -32,7 +32,7 @@ void npc_write_run(const void *from, npc_dtype dtype, char *target, int64_t stri
 /* Whether a row of the array, `stride` bytes from element to element, can be read as it stands. */
 NPC_INLINE int npc_is_plain(const npc_array *array, npc_dtype dtype)
 {
-    return array->dtype == dtype && !array->swapped;
+    return array->dtype == dtype && !array->swapped && !array->misaligned;
 }
 
 #endif

@@ -41,14 +41,14 @@ typedef enum npc_dtype {
     NPC_DTYPE_COUNT
 } npc_dtype;
 
-/* A strided view. `stride` is in bytes, may be zero or negative; `data` may be misaligned and, with
- * `swapped`, of the other byte order: such arrays are converted while they are read. Arrays that
+/* A strided view. `stride` is in bytes, may be zero or negative. Elements may be of the other byte
+ * order (`swapped`) or at any address (`misaligned`): such arrays are converted while they are read. Arrays that
  * are written must be aligned, native and of the computation's dtype. */
 typedef struct npc_array {
     char *data;
     int64_t stride[NPC_AXES];
     npc_dtype dtype;
-    int swapped;
+    int swapped, misaligned;
 } npc_array;
 
 /* (N, C, D, H, W) * (K, C/groups, KD, R, S) -> (N, K, OD, OH, OW), a cross-correlation.

@@ -184,6 +184,7 @@ cdef int _describe(npc_array *to, cnp.ndarray array, str name, tuple shape) exce
     _find_dtype(array, &to.dtype)
     to.data = <char *>cnp.PyArray_DATA(array)
     to.swapped = not cnp.PyArray_ISNOTSWAPPED(array)
+    to.misaligned = not cnp.PyArray_ISALIGNED(array)
     for i in range(5):
         to.stride[i] = 0
     spatial = rank - 2
@@ -449,6 +450,7 @@ def pad_backward(geometry, mode, cnp.ndarray grad, cnp.ndarray out, tuple option
     _find_dtype(grad, &source.dtype)
     source.data = <char *>cnp.PyArray_DATA(grad)
     source.swapped = not cnp.PyArray_ISNOTSWAPPED(grad)
+    source.misaligned = not cnp.PyArray_ISALIGNED(grad)
     for i in range(g.rank):
         stride[i] = cnp.PyArray_STRIDE(grad, i)
     with nogil:

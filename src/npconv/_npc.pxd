@@ -31,6 +31,7 @@ cdef extern from "npc.h" nogil:
         int64_t stride[5]
         npc_dtype dtype
         int swapped
+        int misaligned
 
     ctypedef struct npc_conv_geometry:
         int64_t batch, groups, in_channels, out_channels
