@@ -74,6 +74,7 @@ def test_learns_real_digits() -> None:
         part,
         epochs=2,
         batch=50,
+        cool_down=1,
         rng=rng,
         after_step=lambda loss: None,
         after_epoch=lambda accuracy: None,

@@ -54,7 +54,7 @@ __all__ = [
     "threads",
 ]
 
-_LAZY = ("layers", "models", "optim", "reference")
+_LAZY = ("data", "layers", "models", "optim", "reference", "viz")
 
 
 def __getattr__(name: str) -> Any:

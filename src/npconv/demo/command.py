@@ -29,7 +29,9 @@ def run(options: argparse.Namespace) -> None:
         rng = np.random.default_rng(options.seed)
         recipe = choose(options.data, rng)
         recipe = recipe._replace(
-            epochs=options.epochs or recipe.epochs, batch=options.batch or recipe.batch
+            epochs=options.epochs or recipe.epochs,
+            batch=options.batch or recipe.batch,
+            cool_down=recipe.cool_down if options.cool_down is None else options.cool_down,
         )
         net = recipe.network(rng)
         filters_before = net.params["conv1.weight"].copy()
@@ -78,6 +80,7 @@ def _train(
             recipe.data,
             epochs=recipe.epochs,
             batch=recipe.batch,
+            cool_down=recipe.cool_down,
             rng=rng,
             after_step=after_step,
             after_epoch=after_epoch,

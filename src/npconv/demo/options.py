@@ -64,6 +64,12 @@ def add_parser(commands: Any) -> None:
         help="size of Adam's steps (default: 0.001)",
     )
     parser.add_argument(
+        "--cool-down",
+        metavar="N",
+        type=_integer(0),
+        help="last epochs, at a tenth of the learning rate (default: 0; with --data 5)",
+    )
+    parser.add_argument(
         "--seed",
         metavar="N",
         type=_integer(0),

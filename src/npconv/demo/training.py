@@ -29,18 +29,24 @@ def train(
     *,
     epochs: int,
     batch: int,
+    cool_down: int,
     rng: np.random.Generator,
     after_step: Callable[[float], None],
     after_epoch: Callable[[float], None],
 ) -> History:
     """Show `net` all training images `epochs` times, and the test images after each epoch.
 
+    The last `cool_down` epochs use a tenth of the learning rate, which settles what the steps of
+    the others still throw about.
+
     `after_step` gets each step's loss, `after_epoch` each epoch's test accuracy.
     """
     loss = SoftmaxCrossEntropy()
     history = History([], [], 0.0)
     seconds = 0.0
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        if epoch == epochs - cool_down:
+            optimiser.learning_rate /= 10
         start = time.perf_counter()
         for images, labels in batches(data.train_images, data.train_labels, batch, rng):
             history.losses.append(step(net, loss, optimiser, images, labels))
