@@ -24,6 +24,14 @@ double npc_conv_flops(const npc_conv_geometry *g)
            (double)npc_conv_depth(g);
 }
 
+/* What decides whether other threads are woken: where a group has few output channels, packing its
+ * pixels takes longer than multiplying them, about as long as eight operations an element. */
+static double conv_work(const npc_conv_geometry *g)
+{
+    return npc_conv_flops(g) + 8.0 * (double)g->batch * (double)npc_volume(g->output) *
+                                   (double)g->in_channels * (double)npc_volume(g->kernel);
+}
+
 void *npc_shared_workspace(npc_conv_problem *problem, int64_t size)
 {
     void *memory = NULL;
@@ -107,7 +115,7 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
 {
     static const char *const names[] = {"forward", "input_grad", "weight_grad"};
     if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
-    npc_team team = npc_make_team(options, npc_conv_flops(geometry));
+    npc_team team = npc_make_team(options, conv_work(geometry));
     npc_conv_problem problem = {.operation = operation,
                                 .geometry = geometry,
                                 .arrays = arrays,
