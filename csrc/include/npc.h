@@ -42,8 +42,8 @@ typedef enum npc_dtype {
 } npc_dtype;
 
 /* A strided view. `stride` is in bytes, may be zero or negative. Elements may be of the other byte
- * order (`swapped`) or at any address (`misaligned`): such arrays are converted while they are read. Arrays that
- * are written must be aligned, native and of the computation's dtype. */
+ * order (`swapped`) or at any address (`misaligned`): such arrays are converted while they are
+ * read. Arrays that are written must be aligned, native and of the computation's dtype. */
 typedef struct npc_array {
     char *data;
     int64_t stride[NPC_AXES];
