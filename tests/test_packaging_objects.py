@@ -29,9 +29,10 @@ void PASTE(axpy__, NPC_ISA)(float *y, const float *x, int n)
 GOOD_BUILD = {
     "npc_baseline": ("plain", "-march=x86-64-v2"),
     "_native": ("plain", "-march=x86-64-v2"),
-    "npc_kernels_plain": ("plain", "-march=x86-64-v2"),
-    "npc_kernels_avx2": ("avx2", "-mavx2"),
-    "npc_kernels_avx512": ("avx512", "-mavx512f"),
+    "npc_kernels_plain_f32": ("plain", "-march=x86-64-v2"),
+    "npc_kernels_plain_f64": ("plain", "-march=x86-64-v2"),
+    "npc_kernels_avx2_f32": ("avx2", "-mavx2"),
+    "npc_kernels_avx512_f32": ("avx512", "-mavx512f"),
 }
 
 
@@ -59,7 +60,7 @@ def test_good_build_passes(tool: ModuleType, tmp_path: Path) -> None:
     assert tool.check(build(tmp_path, GOOD_BUILD)) == []
 
 
-@pytest.mark.parametrize("target", ["npc_baseline", "_native", "npc_kernels_plain"])
+@pytest.mark.parametrize("target", ["npc_baseline", "_native", "npc_kernels_plain_f64"])
 @pytest.mark.parametrize("flag", ["-mavx", "-mavx2", "-mavx512f"])
 def test_baseline_compiled_for_avx_is_found(
     tool: ModuleType, tmp_path: Path, target: str, flag: str
@@ -70,17 +71,17 @@ def test_baseline_compiled_for_avx_is_found(
 
 
 def test_exported_helper_of_a_vector_kernel_is_found(tool: ModuleType, tmp_path: Path) -> None:
-    wrong = tool.check(build(tmp_path, GOOD_BUILD | {"npc_kernels_avx2": ("helper", "-mavx2")}))
-    assert wrong == ["code.c.o of npc_kernels_avx2 exports axpy__helper, not ending in __avx2"]
+    wrong = tool.check(build(tmp_path, GOOD_BUILD | {"npc_kernels_avx2_f32": ("helper", "-mavx2")}))
+    assert wrong == ["code.c.o of npc_kernels_avx2_f32 exports axpy__helper, not ending in __avx2"]
 
 
 def test_vector_kernels_without_vector_code_are_found(tool: ModuleType, tmp_path: Path) -> None:
-    wrong = tool.check(build(tmp_path, GOOD_BUILD | {"npc_kernels_avx2": ("avx2", "-msse2")}))
-    assert wrong == ["code.c.o of npc_kernels_avx2 holds nothing beyond the baseline"]
+    wrong = tool.check(build(tmp_path, GOOD_BUILD | {"npc_kernels_avx2_f32": ("avx2", "-msse2")}))
+    assert wrong == ["npc_kernels_avx2_f32 holds nothing beyond the baseline"]
 
 
 def test_empty_build_is_found(tool: ModuleType, tmp_path: Path) -> None:
-    assert len(tool.check(tmp_path)) == 3
+    assert len(tool.check(tmp_path)) == 4
 
 
 @pytest.mark.parametrize(

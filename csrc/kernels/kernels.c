@@ -6,12 +6,13 @@
 
 #include "../core/dtype.h"
 
-#define NPC_ISA_ENTRY(name, compiled) const npc_kernels *npc_kernels__##name(npc_dtype dtype);
+#define NPC_ISA_ENTRY(name, compiled)                                                              \
+    extern const npc_kernels npc_f32_kernels__##name, npc_f64_kernels__##name;
 #include "../core/isa.def"
 #undef NPC_ISA_ENTRY
 
 #define TABLE_IF_0(name) NULL
-#define TABLE_IF_1(name) npc_kernels__##name(dtype)
+#define TABLE_IF_1(name) (dtype == NPC_F32 ? &npc_f32_kernels__##name : &npc_f64_kernels__##name)
 #define TABLE_IF2(compiled, name) TABLE_IF_##compiled(name)
 #define TABLE_IF(compiled, name) TABLE_IF2(compiled, name)
 

@@ -27,7 +27,7 @@ NPC_INLINE __m256i npc_avx2_mask4(uint32_t mask)
 }
 
 typedef __m256 f32_vec;
-enum { F32_LANES = 8 };
+enum { f32_lanes = 8 };
 
 NPC_INLINE f32_vec f32_zero(void) { return _mm256_setzero_ps(); }
 NPC_INLINE f32_vec f32_broadcast(const float *p) { return _mm256_broadcast_ss(p); }
@@ -65,7 +65,7 @@ NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
 {
     if (step == 1) return f32_load_first(p, n);
     if (step == 2) return f32_load_even(p, (1u << (2 * n - 1)) - 1);
-    float lanes[F32_LANES] = {0};
+    float lanes[f32_lanes] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f32_load(lanes);
 }
@@ -82,7 +82,7 @@ NPC_INLINE f32_vec f32_select(f32_mask mask, f32_vec a, f32_vec b)
 }
 
 typedef __m256d f64_vec;
-enum { F64_LANES = 4 };
+enum { f64_lanes = 4 };
 
 NPC_INLINE f64_vec f64_zero(void) { return _mm256_setzero_pd(); }
 NPC_INLINE f64_vec f64_broadcast(const double *p) { return _mm256_broadcast_sd(p); }
@@ -119,7 +119,7 @@ NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
 {
     if (step == 1) return f64_load_first(p, n);
     if (step == 2) return f64_load_even(p, (1u << (2 * n - 1)) - 1);
-    double lanes[F64_LANES] = {0};
+    double lanes[f64_lanes] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f64_load(lanes);
 }

@@ -15,7 +15,7 @@
 #define NPC_DOT_COLS 6
 
 typedef __m512 f32_vec;
-enum { F32_LANES = 16 };
+enum { f32_lanes = 16 };
 
 NPC_INLINE __mmask16 f32_first(int n) { return (__mmask16)((1u << n) - 1); }
 NPC_INLINE f32_vec f32_zero(void) { return _mm512_setzero_ps(); }
@@ -50,7 +50,7 @@ NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
 {
     if (step == 1) return f32_load_first(p, n);
     if (step == 2) return f32_load_even(p, (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1));
-    float lanes[F32_LANES] = {0};
+    float lanes[f32_lanes] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f32_load(lanes);
 }
@@ -67,7 +67,7 @@ NPC_INLINE f32_vec f32_select(f32_mask mask, f32_vec a, f32_vec b)
 }
 
 typedef __m512d f64_vec;
-enum { F64_LANES = 8 };
+enum { f64_lanes = 8 };
 
 NPC_INLINE __mmask8 f64_first(int n) { return (__mmask8)((1u << n) - 1); }
 NPC_INLINE f64_vec f64_zero(void) { return _mm512_setzero_pd(); }
@@ -101,7 +101,7 @@ NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
 {
     if (step == 1) return f64_load_first(p, n);
     if (step == 2) return f64_load_even(p, (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1));
-    double lanes[F64_LANES] = {0};
+    double lanes[f64_lanes] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f64_load(lanes);
 }

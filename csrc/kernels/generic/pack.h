@@ -1,5 +1,9 @@
 /* Packing panel rows from rows of the source: see npc_pack_source. Masked lanes are not read, so a
  * segment may start before its row or end behind it. */
+#ifndef NPC_KERNELS_GENERIC_PACK_H
+#define NPC_KERNELS_GENERIC_PACK_H
+
+#include "kernel.h"
 
 /* Where packing stands. */
 typedef struct NPC_V(pack_cursor) {
@@ -38,13 +42,4 @@ NPC_INLINE void NPC_V(pack_next_row)(NPC_V(pack_cursor) * at, const npc_pack_sou
     }
 }
 
-static void NPC_NAME(pack)(const npc_pack_args *args)
-{
-    NPC_V(pack_cursor) at = NPC_V(pack_start)(&args->source);
-    NPC_T *row = args->panel;
-    for (int64_t k = 0; k < args->rows; k++, row += args->panel_stride) {
-        for (int64_t j = 0; j < args->vecs; j++)
-            NPC_V(store)(row + j * NPC_LANES, NPC_V(pack_vector)(&at, &args->source));
-        NPC_V(pack_next_row)(&at, &args->source);
-    }
-}
+#endif

@@ -5,6 +5,11 @@
  * own order, one stream a row. The sums of a block go to C while the next block's products start:
  * the processor overlaps them, so short blocks, which keep the rounding error down, cost little.
  */
+#ifndef NPC_KERNELS_GENERIC_UK1_H
+#define NPC_KERNELS_GENERIC_UK1_H
+
+#include "pack.h"
+
 NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const int vecs,
                                 const int pack)
 {
@@ -75,15 +80,4 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
     }
 }
 
-/* Tiles that do not fit into the registers are left empty here and NULL in the table. */
-#define NPC_TILE(rows, vecs)                                                                       \
-    static void NPC_NAME(uk1_##rows##x##vecs)(const npc_uk1_args *args)                            \
-    {                                                                                              \
-        if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk1_body)(args, rows, vecs, 0);                     \
-    }                                                                                              \
-    static void NPC_NAME(uk1_pack_##rows##x##vecs)(const npc_uk1_args *args)                       \
-    {                                                                                              \
-        if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk1_body)(args, rows, vecs, 1);                     \
-    }
-#include "../kernels.def"
-#undef NPC_TILE
+#endif

@@ -78,8 +78,8 @@
         return sum;                                                                                \
     }
 
-enum { F32_LANES = 4, F64_LANES = 2 };
-NPC_PLAIN_VOCABULARY(f32, float, F32_LANES)
-NPC_PLAIN_VOCABULARY(f64, double, F64_LANES)
+enum { f32_lanes = 4, f64_lanes = 2 };
+NPC_PLAIN_VOCABULARY(f32, float, f32_lanes)
+NPC_PLAIN_VOCABULARY(f64, double, f64_lanes)
 
 #endif

@@ -1,5 +1,8 @@
 /* The table of one ISA and dtype, filled from kernels.def. */
-static const npc_kernels NPC_NAME(kernels) = {
+#include "kernel.h"
+
+extern const npc_kernels NPC_NAME(kernels);
+const npc_kernels NPC_NAME(kernels) = {
     .isa = NPC_PASTE(NPC_ISA_, NPC_ISA),
     .dtype = NPC_DTYPE_ID,
     .lanes = NPC_LANES,

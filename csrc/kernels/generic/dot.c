@@ -1,5 +1,7 @@
 /* Dot products of rows of a with rows of b, both contiguous: see npc_dot_args. Lanes are summed
  * once, at the end. */
+#include "kernel.h"
+
 NPC_INLINE void NPC_V(dot_body)(const npc_dot_args *args, const int rows, const int cols)
 {
     const int64_t depth = args->depth, whole = depth / NPC_LANES * NPC_LANES;
@@ -48,7 +50,7 @@ NPC_INLINE void NPC_V(dot_body)(const npc_dot_args *args, const int rows, const 
 }
 
 #define NPC_DOT(rows, cols)                                                                        \
-    static void NPC_NAME(dot_##rows##x##cols)(const npc_dot_args *args)                            \
+    void NPC_NAME(dot_##rows##x##cols)(const npc_dot_args *args)                                   \
     {                                                                                              \
         if (rows <= NPC_DOT_ROWS && cols <= NPC_DOT_COLS) NPC_V(dot_body)(args, rows, cols);       \
     }

@@ -1,5 +1,7 @@
 /* Loops over elements that the compiler vectorises for the ISA by itself, and blocked sums. */
-static int NPC_NAME(has_nan)(const void *c, int64_t stride, int64_t rows, int64_t cols)
+#include "kernel.h"
+
+int NPC_NAME(has_nan)(const void *c, int64_t stride, int64_t rows, int64_t cols)
 {
     int found = 0;
     for (int64_t i = 0; i < rows; i++) {
@@ -9,7 +11,7 @@ static int NPC_NAME(has_nan)(const void *c, int64_t stride, int64_t rows, int64_
     return found;
 }
 
-static void NPC_NAME(add)(void *to, const void *from, int64_t count)
+void NPC_NAME(add)(void *to, const void *from, int64_t count)
 {
     NPC_T *restrict target = to;
     const NPC_T *restrict source = from;
@@ -17,7 +19,7 @@ static void NPC_NAME(add)(void *to, const void *from, int64_t count)
 }
 
 /* Four chains of vectors, summed pairwise: the order depends on count alone. */
-static void NPC_NAME(sum)(const void *from, int64_t count, void *total)
+void NPC_NAME(sum)(const void *from, int64_t count, void *total)
 {
     const NPC_T *source = from;
     NPC_VEC acc[4] = {NPC_V(zero)(), NPC_V(zero)(), NPC_V(zero)(), NPC_V(zero)()};

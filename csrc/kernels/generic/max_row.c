@@ -1,4 +1,6 @@
 /* Maxima over windows of rows, for max-pooling: see npc_max_row_args. */
+#include "kernel.h"
+
 NPC_INLINE void NPC_V(max_row_body)(const npc_max_row_args *args, const int64_t step,
                                     const int numbered)
 {
@@ -21,7 +23,7 @@ NPC_INLINE void NPC_V(max_row_body)(const npc_max_row_args *args, const int64_t 
     }
 }
 
-static void NPC_NAME(max_row)(const npc_max_row_args *args)
+void NPC_NAME(max_row)(const npc_max_row_args *args)
 {
     if (args->step == 1 && args->number) /* constant steps become plain loads and shuffles */
         NPC_V(max_row_body)(args, 1, 1);

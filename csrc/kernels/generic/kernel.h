@@ -1,0 +1,46 @@
+/* What every kernel file includes. Each file of this folder is compiled once for every ISA and
+ * dtype, with these set by the build:
+ *
+ *   NPC_ISA avx512, ...    NPC_SIMD the path of its simd.h, from here
+ *   NPC_TYPE f32 or f64    NPC_T float or double    NPC_DTYPE_ID NPC_F32 or NPC_F64
+ *
+ * simd.h supplies for each dtype the vocabulary
+ *
+ *   <dtype>_vec, <dtype>_lanes
+ *   zero() broadcast(p) load(p) store(p, v) add(a, b) fma(a, b, c) = a * b + c
+ *   load_first(p, n), store_first(p, v, n)   the first n lanes, 1 <= n <= lanes; others zero, kept
+ *   load_masked(p, mask)                     the lanes in mask; others zero, not read
+ *   load_even(p, mask)                       lane i from p[2 i] where bit 2 i of mask is set,
+ *                                            likewise
+ *   merge(a, b)                              lanes of both, where at most one is not zero
+ *   load_step(p, step, n)                    lane i < n from p[i * step]; others anything
+ *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
+ *   total(v)                                 the sum of the lanes, in a fixed order
+ *
+ * and the register tiles that fit: NPC_UK1_ROWS_<vecs>, NPC_DOT_ROWS, NPC_DOT_COLS.
+ */
+#ifndef NPC_KERNELS_GENERIC_KERNEL_H
+#define NPC_KERNELS_GENERIC_KERNEL_H
+
+#include NPC_SIMD
+
+#define NPC_PASTE2(a, b) a##b
+#define NPC_PASTE(a, b) NPC_PASTE2(a, b)
+#define NPC_NAME4(dtype, name, isa) npc_##dtype##_##name##__##isa
+#define NPC_NAME3(dtype, name, isa) NPC_NAME4(dtype, name, isa)
+#define NPC_NAME(name) NPC_NAME3(NPC_TYPE, name, NPC_ISA)
+#define NPC_V(name) NPC_PASTE(NPC_PASTE(NPC_TYPE, _), name)
+#define NPC_VEC NPC_V(vec)
+#define NPC_LANES NPC_V(lanes)
+#define NPC_UNROLL _Pragma("GCC unroll 16")
+
+#define NPC_TILE(rows, vecs)                                                                       \
+    npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs), NPC_NAME(uk1_pack_##rows##x##vecs);
+#define NPC_DOT(rows, cols) npc_dot_fn NPC_NAME(dot_##rows##x##cols);
+#define NPC_KERNEL(name) npc_##name##_fn NPC_NAME(name);
+#include "../kernels.def"
+#undef NPC_TILE
+#undef NPC_DOT
+#undef NPC_KERNEL
+
+#endif

@@ -1,0 +1,11 @@
+/* UK1 that packs its panel on the way. Tiles that do not fit into the registers are left empty here
+ * and NULL in the table. */
+#include "uk1.h"
+
+#define NPC_TILE(rows, vecs)                                                                       \
+    void NPC_NAME(uk1_pack_##rows##x##vecs)(const npc_uk1_args *args)                              \
+    {                                                                                              \
+        if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk1_body)(args, rows, vecs, 1);                     \
+    }
+#include "../kernels.def"
+#undef NPC_TILE

@@ -1,3 +1,0 @@
-#include "simd.h"
-
-#include "../generic/kernels.h"
