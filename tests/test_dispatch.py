@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scripts import assert_succeeds, run_python
 from tolerance import assert_same_values
-from variants import ALGORITHMS, ISAS
+from variants import ALGORITHMS, GENERAL_ALGORITHMS, ISAS
 
 import npconv
 from npconv import _native
@@ -62,7 +62,7 @@ def test_best_isa_is_used_unless_told_otherwise(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", with_algorithm)
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", GENERAL_ALGORITHMS)
 def test_forced_algorithm_is_used(algorithm: str, operation: str) -> None:
     options = {"needs": (False, True, False)} if operation == "conv2d_backward" else {}
     OPERATIONS[operation](algorithm=algorithm, **options)
@@ -90,7 +90,7 @@ def test_unknown_algorithm_is_refused(operation: str) -> None:
         OPERATIONS[operation](algorithm="magic")
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", GENERAL_ALGORITHMS)
 def test_explain_agrees_with_what_runs(algorithm: str) -> None:
     explained = npconv.explain("conv2d", X, WEIGHT, algorithm=algorithm)
     assert explained.algorithm == algorithm
@@ -121,7 +121,7 @@ def plan_under(arguments: str = "", **environment: str) -> list[str]:
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_environment_forces_isa_and_algorithm(isa: str) -> None:
-    for algorithm in ALGORITHMS:
+    for algorithm in GENERAL_ALGORITHMS:
         plan = plan_under(NPCONV_ISA=isa, NPCONV_ALGORITHM=algorithm)
         assert plan[:2] == [algorithm, isa]
 
@@ -167,6 +167,6 @@ def test_impossible_environment_is_refused_at_the_call_by_its_name(
 def test_results_do_not_depend_on_how_they_were_forced() -> None:
     expected = OPERATIONS["conv2d"]()
     for isa in ISAS:
-        for algorithm in ALGORITHMS:
+        for algorithm in GENERAL_ALGORITHMS:
             y = npconv.conv2d(X, WEIGHT, isa=isa, algorithm=algorithm)
             assert_same_values(y, expected)
