@@ -340,15 +340,20 @@ def test_explain_prints_a_table():
 def test_explain_shows_reasons_and_a_forced_algorithm_that_declines(monkeypatch):
     def candidates(operation, geometry, dtype, options):
         assert (operation, dtype) == ("forward", "float32")
-        return [("direct", False, "the filter is too wide"), ("im2col", True, "")]
+        found = [
+            ("direct", False, "the filter is too wide", None, None),
+            ("im2col", True, "", 0.00123456, [1.0]),
+        ]
+        return found, "im2col" if options[0] == "auto" else None
 
     monkeypatch.setattr(_native, "conv_candidates", candidates)
     why = npconv.explain("conv2d", X, W)
     assert why.algorithm == "im2col"
-    assert why.candidates[0] == ("direct", False, "the filter is too wide")
+    assert why.candidates[0] == ("direct", False, "the filter is too wide", None)
+    assert why.candidates[1] == ("im2col", True, "", 0.00123456)
     assert str(why).splitlines()[2:] == [
-        "  direct  declines  the filter is too wide",
-        "  im2col  chosen",
+        "  direct  declines                the filter is too wide",
+        "  im2col  chosen      1.2346 ms",
     ]
     assert npconv.explain("conv2d", X, W, algorithm="direct").algorithm is None
 

@@ -10,6 +10,7 @@
 
 #include "../plan/conv_plan.h"
 #include "../plan/simple_plan.h"
+#include "gemm_features.h"
 #include "implicit_gemm.h"
 #include "weight_grad.h"
 
@@ -207,4 +208,4 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_direct = {"direct", declines, run};
+const npc_conv_algorithm npc_conv_direct = {"direct", declines, run, npc_direct_features};

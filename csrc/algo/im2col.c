@@ -11,6 +11,7 @@
 #include "../plan/conv_plan.h"
 #include "../plan/simple_plan.h"
 #include "columns.h"
+#include "gemm_features.h"
 #include "implicit_gemm.h"
 #include "../core/scratch.h"
 #include "weight_grad.h"
@@ -174,4 +175,4 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_im2col = {"im2col", declines, run};
+const npc_conv_algorithm npc_conv_im2col = {"im2col", declines, run, npc_im2col_features};

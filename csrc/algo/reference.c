@@ -159,4 +159,22 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_reference = {"reference", declines, run};
+/* Products, results, calls. */
+static void features(const npc_conv_problem *problem, double *feature)
+{
+    const npc_conv_geometry *g = problem->geometry;
+    const double taps = npc_count(g->kernel), pixels = npc_count(g->output);
+    const double k = (double)g->out_channels, c = (double)npc_group_in(g);
+    feature[0] = 1;
+    if (problem->operation == NPC_INPUT_GRAD) {
+        /* taps are tried at every input pixel, whether they reach an output or not */
+        const double inputs = (double)g->in_channels * npc_count(g->input);
+        feature[1] = inputs * (double)npc_group_out(g) * taps;
+        feature[2] = inputs;
+    } else {
+        feature[1] = k * pixels * c * taps;
+        feature[2] = problem->operation == NPC_FORWARD ? k * pixels : k * c * taps;
+    }
+}
+
+const npc_conv_algorithm npc_conv_reference = {"reference", declines, run, features};

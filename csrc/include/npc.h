@@ -107,9 +107,13 @@ typedef struct npc_plan_info {
  * is NULL before the first. */
 npc_plan_info *npc_last_plan(void);
 
+#define NPC_COST_FEATURES 12
+
 typedef struct npc_candidate {
     const char *name;
     const char *reason; /* why it declines, or NULL */
+    double seconds;     /* predicted for one image on one thread; < 0: nothing is known */
+    double feature[NPC_COST_FEATURES]; /* what the prediction was made from, for benches */
 } npc_candidate;
 
 npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
@@ -120,11 +124,12 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
 npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad, void *out,
                               npc_dtype dtype, const npc_options *options, npc_plan_info *info);
 
-/* The algorithms in the order in which the plan asks them, with their reasons to decline.
- * `candidates` has room for npc_conv_algorithm_count() entries. */
+/* The algorithms in the order of conv_algorithms.def, with their reasons to decline or predicted
+ * times. `candidates` has room for npc_conv_algorithm_count() entries. *chosen is the one that
+ * would run, or -1 if the one that is forced declines. */
 npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geometry *geometry,
                                npc_dtype dtype, const npc_options *options,
-                               npc_candidate *candidates);
+                               npc_candidate *candidates, int *chosen);
 int npc_conv_algorithm_count(void);
 const char *npc_conv_algorithm_name(int algorithm);
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "../core/fp_env.h"
+#include "conv_cost.h"
 #include "simple_plan.h"
 
 static const npc_conv_algorithm *const algorithms[] = {
@@ -9,13 +11,12 @@ static const npc_conv_algorithm *const algorithms[] = {
 #include "conv_algorithms.def"
 #undef NPC_CONV_ALGORITHM
 };
-enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
 
-int npc_conv_algorithm_count(void) { return ALGORITHMS; }
+int npc_conv_algorithm_count(void) { return NPC_CONV_ALGORITHMS; }
 
 const char *npc_conv_algorithm_name(int algorithm)
 {
-    return algorithm >= 0 && algorithm < ALGORITHMS ? algorithms[algorithm]->name : "";
+    return algorithm >= 0 && algorithm < NPC_CONV_ALGORITHMS ? algorithms[algorithm]->name : "";
 }
 
 double npc_conv_flops(const npc_conv_geometry *g)
@@ -60,31 +61,54 @@ int npc_conv_is_consistent(const npc_conv_geometry *g)
     return 1;
 }
 
+/* The least predicted time wins. Where an algorithm has no prediction the list's order speaks: it
+ * goes before all behind it and after all before it. */
+static int cheapest(const npc_conv_problem *problem)
+{
+    const npc_fp_env saved = npc_fp_enter(); /* the caller's rounding must not change the choice */
+    int best = -1;
+    double least = 0;
+    for (int i = 0; i < NPC_CONV_ALGORITHMS; i++) {
+        if (algorithms[i]->declines(problem)) continue;
+        const double seconds = npc_conv_seconds(problem, algorithms[i], i);
+        if (best < 0 || (seconds >= 0 && seconds < least)) {
+            best = i;
+            least = seconds;
+        }
+        if (seconds < 0) break;
+    }
+    npc_fp_leave(saved);
+    return best; /* the last of the list declines nothing */
+}
+
+/* What runs, or -1 where what is forced cannot. */
+static int choose(const npc_conv_problem *problem, const npc_options *options)
+{
+    const int forced = options->algorithm;
+    if (forced == NPC_AUTO) return cheapest(problem);
+    if (forced < 0 || forced >= NPC_CONV_ALGORITHMS) return -1;
+    return algorithms[forced]->declines(problem) ? -1 : forced;
+}
+
 npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geometry *geometry,
                                npc_dtype dtype, const npc_options *options,
-                               npc_candidate *candidates)
+                               npc_candidate *candidates, int *chosen)
 {
-    npc_conv_problem problem = {.operation = operation, .geometry = geometry, .dtype = dtype};
+    npc_conv_problem problem = {
+        .operation = operation, .geometry = geometry, .dtype = dtype, .strict = options->strict};
     if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
     if (status != NPC_OK) return status;
-    for (int i = 0; i < ALGORITHMS; i++) {
-        candidates[i].name = algorithms[i]->name;
-        candidates[i].reason = algorithms[i]->declines(&problem);
+    for (int i = 0; i < NPC_CONV_ALGORITHMS; i++) {
+        npc_candidate *candidate = &candidates[i];
+        *candidate = (npc_candidate){.name = algorithms[i]->name,
+                                     .reason = algorithms[i]->declines(&problem)};
+        if (candidate->reason) continue;
+        candidate->seconds = npc_conv_seconds(&problem, algorithms[i], i);
+        if (algorithms[i]->features) algorithms[i]->features(&problem, candidate->feature);
     }
+    *chosen = choose(&problem, options);
     return NPC_OK;
-}
-
-static const npc_conv_algorithm *choose(const npc_conv_problem *problem, const npc_options *options)
-{
-    if (options->algorithm != NPC_AUTO) {
-        if (options->algorithm < 0 || options->algorithm >= ALGORITHMS) return NULL;
-        const npc_conv_algorithm *forced = algorithms[options->algorithm];
-        return forced->declines(problem) ? NULL : forced;
-    }
-    int i = 0;
-    while (algorithms[i]->declines(problem)) i++; /* the last declines nothing */
-    return algorithms[i];
 }
 
 /* Results without elements, and sums without terms whose kernel may claim any size: done here, so
@@ -120,14 +144,15 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
                                 .geometry = geometry,
                                 .arrays = arrays,
                                 .dtype = dtype,
+                                .strict = options->strict,
                                 .team = &team};
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
     if (status != NPC_OK) return status;
-    const npc_conv_algorithm *algorithm = choose(&problem, options);
-    if (!algorithm) return NPC_UNSUPPORTED_ALGORITHM;
-    const npc_status done = is_trivial(&problem) ? NPC_OK : algorithm->run(&problem);
+    const int chosen = choose(&problem, options);
+    if (chosen < 0) return NPC_UNSUPPORTED_ALGORITHM;
+    const npc_status done = is_trivial(&problem) ? NPC_OK : algorithms[chosen]->run(&problem);
     npc_simple_info(info, names[operation], problem.kernels, &team);
-    info->algorithm = algorithm->name;
+    info->algorithm = algorithms[chosen]->name;
     info->workspace_bytes += problem.shared_bytes;
     return done;
 }

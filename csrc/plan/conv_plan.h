@@ -11,18 +11,29 @@ typedef struct npc_conv_problem {
     const npc_conv_geometry *geometry;
     const npc_conv_arrays *arrays; /* NULL while candidates are asked */
     npc_dtype dtype;
+    int strict; /* direct summation only: who computes otherwise declines */
     const npc_kernels *kernels;
     npc_team *team;
     int64_t shared_bytes; /* workspace shared by the threads, for npc_plan_info */
 } npc_conv_problem;
 
-/* An algorithm accepts a problem or declines with a reason, and computes what it accepted. It may
- * not look at the batch or the team when it decides: the choice must not depend on them. */
+/* An algorithm accepts a problem or declines with a reason, and computes what it accepted. What it
+ * counts of an accepted problem (conv_cost.h), `feature` coming in as zeros, or NULL. It may not
+ * look at the batch, the arrays or the team when it declines or counts: the choice must not depend
+ * on them. */
 typedef struct npc_conv_algorithm {
     const char *name;
     const char *(*declines)(const npc_conv_problem *problem);
     npc_status (*run)(npc_conv_problem *problem);
+    void (*features)(const npc_conv_problem *problem, double feature[NPC_COST_FEATURES]);
 } npc_conv_algorithm;
+
+enum {
+#define NPC_CONV_ALGORITHM(name) NPC_CONV_##name,
+#include "conv_algorithms.def"
+#undef NPC_CONV_ALGORITHM
+    NPC_CONV_ALGORITHMS
+};
 
 #define NPC_CONV_ALGORITHM(name) extern const npc_conv_algorithm npc_conv_##name;
 #include "conv_algorithms.def"
@@ -37,6 +48,11 @@ NPC_INLINE int64_t npc_group_out(const npc_conv_geometry *g) { return g->out_cha
 NPC_INLINE int64_t npc_conv_depth(const npc_conv_geometry *g)
 {
     return npc_group_in(g) * npc_volume(g->kernel);
+}
+/* A volume as a number that cannot overflow, for counting work. */
+NPC_INLINE double npc_count(const int64_t size[NPC_SPATIAL])
+{
+    return (double)size[0] * (double)size[1] * (double)size[2];
 }
 double npc_conv_flops(const npc_conv_geometry *geometry);
 

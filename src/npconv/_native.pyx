@@ -312,17 +312,20 @@ def conv_candidates(operation, geometry, dtype_name, tuple options):
     cdef npc_conv_geometry g
     cdef npc_options o
     cdef npc_candidate candidates[32]
-    cdef int i
+    cdef int chosen, i
     _read_conv_geometry(&g, geometry)
     _read_options(&o, options)
     _check(npc_conv_candidates(_look_up(_operations, "operation", operation), &g,
-                               _look_up(_dtypes, "dtype", dtype_name), &o, candidates))
+                               _look_up(_dtypes, "dtype", dtype_name), &o, candidates,
+                               &chosen))
     result = []
     for i in range(npc_conv_algorithm_count()):
         accepted = candidates[i].reason == NULL
         reason = "" if accepted else candidates[i].reason.decode()
-        result.append((candidates[i].name.decode(), accepted, reason))
-    return result
+        seconds = candidates[i].seconds if accepted and candidates[i].seconds >= 0 else None
+        features = [candidates[i].feature[j] for j in range(NPC_COST_FEATURES)] if accepted else None
+        result.append((candidates[i].name.decode(), accepted, reason, seconds, features))
+    return result, None if chosen < 0 else candidates[chosen].name.decode()
 
 
 def conv_algorithms():

@@ -83,9 +83,12 @@ cdef extern from "npc.h" nogil:
         int64_t workspace_bytes
     npc_plan_info *npc_last_plan()
 
+    enum: NPC_COST_FEATURES
     ctypedef struct npc_candidate:
         const char *name
         const char *reason
+        double seconds
+        double feature[12]
 
     npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
                         const npc_conv_arrays *arrays, npc_dtype dtype,
@@ -95,7 +98,8 @@ cdef extern from "npc.h" nogil:
                                   npc_plan_info *info)
     npc_status npc_conv_candidates(npc_conv_operation operation,
                                    const npc_conv_geometry *geometry, npc_dtype dtype,
-                                   const npc_options *options, npc_candidate *candidates)
+                                   const npc_options *options, npc_candidate *candidates,
+                                   int *chosen)
     int npc_conv_algorithm_count()
     const char *npc_conv_algorithm_name(int algorithm)
 

@@ -336,11 +336,16 @@ def last_plan() -> dict[str, Any] | None:
 
 
 class Candidate(NamedTuple):
-    """One algorithm that was considered: whether it accepts the call, and if not, why."""
+    """One algorithm that was considered: whether it accepts the call, and if not, why.
+
+    ``seconds`` is what the cost model predicts for one image on one thread, the result's memory
+    being there already; None where the algorithm declines or has never been measured.
+    """
 
     name: str
     accepted: bool
     reason: str
+    seconds: float | None = None
 
 
 class Explanation:
@@ -353,7 +358,7 @@ class Explanation:
     algorithm : str or None
         What would run; None if the algorithm that was forced declines.
     candidates : tuple of Candidate
-        All algorithms, in the order in which they are considered.
+        All algorithms; of those that accept, the one with the least predicted time runs.
     dtype : str
         The result's dtype.
     isa : str
@@ -385,20 +390,28 @@ class Explanation:
         shapes = ", ".join(f"{name} {dims}" for name, dims in self.shapes.items())
         lines = [f"{self.operation}: {shapes}", f"{self.dtype}, {self.isa}"]
         width = max(len(candidate.name) for candidate in self.candidates)
+        timed = any(candidate.seconds is not None for candidate in self.candidates)
         for candidate in self.candidates:
             if candidate.name == self.algorithm:
                 verdict = "chosen"
             else:
                 verdict = "accepts" if candidate.accepted else "declines"
+            time = f"{_milliseconds(candidate.seconds):>13}" if timed else ""
             reason = f"  {candidate.reason}" if candidate.reason else ""
-            lines.append(f"  {candidate.name:<{width}}  {verdict:<8}{reason}".rstrip())
+            lines.append(f"  {candidate.name:<{width}}  {verdict:<8}{time}{reason}".rstrip())
         return "\n".join(lines)
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{1e3 * seconds:.4f} ms"
 
 
 def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:
     """Say which algorithm a convolution would use, and why not the others.
 
-    Nothing is computed.
+    Nothing is computed. An algorithm declines with a reason, or has a predicted time: that of one
+    image on one thread, so that the choice, and with it every bit of the result, depends on
+    neither the batch nor the threads.
 
     Parameters
     ----------
@@ -443,21 +456,12 @@ def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> E
     call = inspect.signature(entry.function).bind(*args, **kwargs)
     call.apply_defaults()
     geometry, dtype, how, *_ = entry.prepare(entry.ndim, **call.arguments)
-    algorithm, isa = how[:2]
-    candidates = tuple(
-        [
-            Candidate(*found)
-            for found in _native.conv_candidates(entry.operation, geometry, dtype.name, how)
-        ]
-    )
-    accepted = [
-        candidate.name
-        for candidate in candidates
-        if candidate.accepted and algorithm in ("auto", candidate.name)
-    ]
+    isa = how[1]
+    found, chosen = _native.conv_candidates(entry.operation, geometry, dtype.name, how)
+    candidates = tuple([Candidate(*fields[:4]) for fields in found])
     return Explanation(
         entry.function.__name__,
-        accepted[0] if accepted else None,
+        chosen,
         candidates,
         dtype.name,
         _native.cpu_info()["isa"] if isa == "auto" else isa,

@@ -1,0 +1,10 @@
+/* gemm_features.h: what the algorithms on panels count of a problem, for conv_cost.h. */
+#ifndef NPC_ALGO_GEMM_FEATURES_H
+#define NPC_ALGO_GEMM_FEATURES_H
+
+#include "../plan/conv_plan.h"
+
+void npc_direct_features(const npc_conv_problem *problem, double *feature);
+void npc_im2col_features(const npc_conv_problem *problem, double *feature);
+
+#endif

@@ -1,0 +1,23 @@
+#include "conv_cost.h"
+
+/* Nanoseconds for one of each feature; all zero where nothing has been measured. */
+static const float cost[NPC_ISA_COUNT][2][NPC_CONV_ALGORITHMS][NPC_OPERATION_COUNT]
+                       [NPC_COST_FEATURES] = {
+#define NPC_CONV_COST(isa, dtype, algorithm, operation, ...)                                       \
+    [NPC_ISA_##isa][NPC_##dtype][NPC_CONV_##algorithm][NPC_##operation] = {__VA_ARGS__},
+#include "conv_costs.def"
+#undef NPC_CONV_COST
+};
+_Static_assert(NPC_F32 == 0 && NPC_F64 == 1, "the dtypes that are computed in come first");
+
+double npc_conv_seconds(const npc_conv_problem *problem, const npc_conv_algorithm *algorithm,
+                        int index)
+{
+    const float *nanoseconds =
+        cost[problem->kernels->isa][problem->dtype][index][problem->operation];
+    double feature[NPC_COST_FEATURES] = {0}, sum = 0;
+    if (!algorithm->features) return -1;
+    algorithm->features(problem, feature);
+    for (int i = 0; i < NPC_COST_FEATURES; i++) sum += (double)nanoseconds[i] * feature[i];
+    return sum > 0 ? 1e-9 * sum : -1;
+}

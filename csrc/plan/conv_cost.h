@@ -1,0 +1,17 @@
+/* conv_cost.h: how long an algorithm will take.
+ *
+ * Predicted time = sum of coefficient * feature. Features are what an algorithm counts of one image
+ * of a problem: vector multiply-adds, packed vectors, bytes moved, calls. Coefficients, one vector
+ * for each ISA, dtype, algorithm and operation, are measured by bench/fit, which writes
+ * conv_costs.def. The time is that of one image on one thread, so the choice depends on neither the
+ * batch nor the threads. */
+#ifndef NPC_PLAN_CONV_COST_H
+#define NPC_PLAN_CONV_COST_H
+
+#include "conv_plan.h"
+
+/* Predicted seconds of an algorithm that accepts the problem; < 0 where nothing is known. */
+double npc_conv_seconds(const npc_conv_problem *problem, const npc_conv_algorithm *algorithm,
+                        int index);
+
+#endif
