@@ -352,7 +352,7 @@ def test_explain_shows_reasons_and_a_forced_algorithm_that_declines(monkeypatch)
     assert why.candidates[0] == ("direct", False, "the filter is too wide", None)
     assert why.candidates[1] == ("im2col", True, "", 0.00123456)
     assert str(why).splitlines()[2:] == [
-        "  direct  declines                the filter is too wide",
+        "  direct  declines               the filter is too wide",
         "  im2col  chosen      1.2346 ms",
     ]
     assert npconv.explain("conv2d", X, W, algorithm="direct").algorithm is None

@@ -24,11 +24,11 @@ def _accepted_by() -> tuple[str, ...]:
         groups=2,
     )
     plans = [
-        _native.conv_candidates(operation, odd, dtype, ("auto", "auto", 1, "standard"))
+        _native.conv_candidates(operation, odd, dtype, ("auto", "auto", 1, "standard"))[0]
         for operation in ("forward", "input_grad", "weight_grad")
         for dtype in ("float32", "float64")
     ]
-    refused = {name for plan in plans for name, accepted, _ in plan if not accepted}
+    refused = {name for plan in plans for name, accepted, *_ in plan if not accepted}
     return tuple(name for name in ALGORITHMS if name not in refused)
 
 

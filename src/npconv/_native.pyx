@@ -323,8 +323,9 @@ def conv_candidates(operation, geometry, dtype_name, tuple options):
         accepted = candidates[i].reason == NULL
         reason = "" if accepted else candidates[i].reason.decode()
         seconds = candidates[i].seconds if accepted and candidates[i].seconds >= 0 else None
-        features = [candidates[i].feature[j] for j in range(NPC_COST_FEATURES)] if accepted else None
-        result.append((candidates[i].name.decode(), accepted, reason, seconds, features))
+        features = [candidates[i].feature[j] for j in range(NPC_COST_FEATURES)]
+        result.append((candidates[i].name.decode(), accepted, reason, seconds,
+                       features if accepted else None))
     return result, None if chosen < 0 else candidates[chosen].name.decode()
 
 
