@@ -80,6 +80,9 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     def forward(x: Any, weight: Any, bias: Any, out: Any) -> None:
         _native.conv_forward(g, x, weight, bias, out, options)
 
+    def forward_and_add(x: Any, weight: Any, bias: Any, add: Any, out: Any) -> None:
+        _native.conv_forward(g, x, weight, bias, out, options, "relu6", 0.0, add)
+
     def input_grad(grad: Any, weight: Any, out: Any) -> None:
         _native.conv_input_grad(g, grad, weight, out, options)
 
@@ -91,6 +94,10 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
 
     announce("forward")
     guarded_call(forward, at, y, x, weight, bias)
+    announce("forward with what follows it")
+    finished = reference.conv2d(x, weight, bias, **case.settings, activation="relu6", add=grad)
+    guarded_call(forward_and_add, at, finished, x, weight, bias, grad)
+    guarded_call(forward_and_add, at, finished, x, weight, bias, grad.astype("i1"))
     announce("input_grad")
     guarded_call(input_grad, at, dx, grad, weight)
     announce("weight_grad")

@@ -107,7 +107,7 @@ def sweep_dots(isa: str, dtype: str) -> None:
 
 
 def sweep_others(isa: str, dtype: str) -> None:
-    """Pooling, column sums, and a weight gradient whose pixels are dealt to partial sums."""
+    """Pooling, column sums, activations, and partial sums of a weight gradient."""
     for width in WIDTHS:
         x = integers((1, 2, 6, width + 1), dtype)
         for kernel, stride in [(2, 2), (2, 1), (3, 2)]:
@@ -119,6 +119,12 @@ def sweep_others(isa: str, dtype: str) -> None:
         cols = reference.im2col(x, 2)
         dx = npconv.col2im(cols, x.shape, 2, isa=isa)
         assert_same_values(dx, reference.col2im(cols, x.shape, 2))
+        x, weight = integers((1, 2, 1, width), dtype), integers((3, 2, 1, 1), dtype, seed=2)
+        for activation in (None, "relu", "relu6", "leaky_relu"):
+            for add in (None, integers((1, 3, 1, width), dtype, seed=3)):
+                after: dict[str, Any] = {"activation": activation, "add": add}
+                y = npconv.conv2d(x, weight, **after, isa=isa)
+                assert_same_values(y, reference.conv2d(x, weight, **after))
     x, grad = integers((3, 2, 90, 90), dtype), integers((3, 3, 90, 90), dtype, seed=2)
     dw = npconv.conv2d_weight_grad(grad, x, (3, 2, 3, 3), padding=1, isa=isa)
     assert_same_values(dw, reference.conv2d_weight_grad(grad, x, (3, 2, 3, 3), padding=1))

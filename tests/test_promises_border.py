@@ -26,6 +26,12 @@ def ones(*shape: int, dtype: str = "f4") -> np.ndarray:
     return np.ones(shape, dtype)
 
 
+def conv_forward_and_add(
+    geometry: Any, x: Any, weight: Any, bias: Any, add: Any, out: Any, options: Any
+) -> None:
+    _native.conv_forward(geometry, x, weight, bias, out, options, "relu", 0.0, add)
+
+
 # Every function with arguments that fit; the tests below spoil one at a time.
 CALLS: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
     "conv_forward": (
@@ -35,6 +41,17 @@ CALLS: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
             "x": ones(2, 4, 6, 7),
             "weight": ones(6, 2, 3, 3),
             "bias": ones(6),
+            "out": ones(2, 6, 6, 7),
+        },
+    ),
+    "conv_forward and add": (
+        conv_forward_and_add,
+        {
+            "geometry": CONV,
+            "x": ones(2, 4, 6, 7),
+            "weight": ones(6, 2, 3, 3),
+            "bias": ones(6),
+            "add": ones(2, 6, 6, 7),
             "out": ones(2, 6, 6, 7),
         },
     ),

@@ -177,6 +177,31 @@ static void scatter(const job *j, const npc_tile *tile, int64_t channel, int64_t
     }
 }
 
+/* What follows the sums of a tile, on each of its images' pixels. */
+static void finish_tile(const job *j, const npc_tile *tile, int64_t channel, int64_t rows, char *c,
+                        int64_t c_stride_bytes)
+{
+    const npc_axis *axis = j->gemm->window->axis;
+    for (int r = 0, next; r < tile->runs; r = next) {
+        const npc_run *run = &tile->run[r];
+        int64_t count = 0;
+        for (next = r; next < tile->runs && tile->run[next].image == run->image; next++)
+            count += tile->run[next].count;
+        const npc_finish_part part = {
+            .image = run->image,
+            .channel = channel,
+            .pixel =
+                (run->pixel[0] * axis[1].pixels + run->pixel[1]) * axis[2].pixels + run->pixel[2],
+            .rows = rows,
+            .count = count,
+            .from = c + run->lane * j->size,
+            .to = c + run->lane * j->size,
+            .from_stride_bytes = c_stride_bytes,
+            .to_stride_bytes = c_stride_bytes};
+        npc_finish_rows(&j->gemm->finish, &part);
+    }
+}
+
 /* The tiles of a piece, and its thread's working memory. */
 typedef struct piece_tiles {
     int count;
@@ -210,7 +235,8 @@ static void set_up_tiles(const job *j, piece_tiles *p, int64_t first, int64_t la
 /* Whether a tile's result can be stored where it belongs, without passing through the stage. */
 static int is_in_place(const job *j, const npc_tile *tile)
 {
-    return j->flat_target && tile->run[0].image == tile->run[tile->runs - 1].image;
+    return j->flat_target && !j->gemm->finish.add_is_y &&
+           tile->run[0].image == tile->run[tile->runs - 1].image;
 }
 
 /* All of the depth for one unit of the piece's tiles. */
@@ -253,6 +279,8 @@ static void run_unit(const job *j, piece_tiles *p, int64_t unit)
         const npc_panel_tile *panel = &p->panel[t];
         if (tile->border)
             mend_border(j, tile, group, row_begin, rows, panel->c, panel->c_stride_bytes);
+        if (gemm->finish.needed)
+            finish_tile(j, tile, channel, rows, panel->c, panel->c_stride_bytes);
         if (!is_in_place(j, tile)) scatter(j, tile, channel, rows, panel->c, panel->c_stride_bytes);
     }
 }
@@ -309,7 +337,8 @@ npc_implicit_gemm npc_forward_gemm(const npc_conv_problem *problem, const npc_wi
                                .rows = npc_group_out(g),
                                .weight = problem->arrays->weight,
                                .bias = problem->arrays->bias,
-                               .target = problem->arrays->y};
+                               .target = problem->arrays->y,
+                               .finish = npc_finish_of(problem)};
 }
 
 npc_status npc_implicit_gemm_run(const npc_implicit_gemm *gemm, npc_team *team)
@@ -331,7 +360,7 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *gemm, npc_team *team)
         (axis[2].pixels == 1 || t->stride[4] == j.size) &&
         (axis[1].pixels == 1 || t->stride[3] == axis[2].pixels * j.size) &&
         (axis[0].pixels == 1 || t->stride[2] == axis[1].pixels * axis[2].pixels * j.size);
-    j.staged = !j.flat_target || gemm->batch > 1;
+    j.staged = !j.flat_target || gemm->batch > 1 || gemm->finish.add_is_y;
     plan_pieces(&j, team->threads);
 
     const int64_t group_tiles = npc_ceil_div(j.tiles, j.tile_groups);

@@ -7,6 +7,7 @@
 #define NPC_ALGO_IMPLICIT_GEMM_H
 
 #include "../plan/conv_plan.h"
+#include "finish.h"
 #include "panel.h"
 
 typedef struct npc_implicit_gemm {
@@ -17,6 +18,7 @@ typedef struct npc_implicit_gemm {
     const char *weight;     /* (groups * rows, channels * taps), C-contiguous */
     const char *bias;       /* (groups * rows,) or NULL */
     npc_array target;       /* stride of its spatial axes: from pixel to pixel of the window */
+    npc_finish finish;      /* of the forward convolution; else zero */
 } npc_implicit_gemm;
 
 /* The forward convolution's product. */

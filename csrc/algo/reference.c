@@ -1,6 +1,7 @@
 /* reference: the definition in plain loops, in double precision, taps in the padding skipped. It
  * accepts everything and is what the other algorithms are tested against in C. */
 #include "../plan/conv_plan.h"
+#include "finish.h"
 
 /* Input coordinate of tap t of output pixel p along axis i, or -1 in the padding. */
 static int64_t input_at(const npc_conv_geometry *g, int i, int64_t p, int64_t t)
@@ -39,10 +40,16 @@ static double weight(const npc_conv_problem *p, int64_t k, int64_t c, int64_t ta
             for (int64_t tw = 0; tw < (g)->kernel[2]; tw++, tap++)
 
 /* A piece of the forward pass and of the input gradient is one row of the result. */
+typedef struct forward_job {
+    const npc_conv_problem *problem;
+    npc_finish finish;
+} forward_job;
+
 static npc_status forward_row(void *context, int64_t piece, void *scratch)
 {
     (void)scratch;
-    const npc_conv_problem *p = context;
+    const forward_job *j = context;
+    const npc_conv_problem *p = j->problem;
     const npc_conv_geometry *g = p->geometry;
     const npc_array *y = &p->arrays->y;
     const int64_t h = piece % g->output[1], d = piece / g->output[1] % g->output[0];
@@ -65,9 +72,22 @@ static npc_status forward_row(void *context, int64_t piece, void *scratch)
         if (p->arrays->bias)
             sum += npc_load((const char *)p->arrays->bias + k * (int64_t)npc_dtype_size(p->dtype),
                             p->dtype, 0);
-        npc_store(y->data + n * y->stride[0] + k * y->stride[1] + d * y->stride[2] +
-                      h * y->stride[3] + w * y->stride[4],
-                  p->dtype, sum);
+        _Alignas(double) char result[sizeof(double)];
+        npc_store(result, p->dtype, sum);
+        if (j->finish.needed) {
+            const npc_finish_part part = {.image = n,
+                                          .channel = k,
+                                          .pixel = (d * g->output[1] + h) * g->output[2] + w,
+                                          .rows = 1,
+                                          .count = 1,
+                                          .from = result,
+                                          .to = result};
+            npc_finish_rows(&j->finish, &part);
+        }
+        npc_write_run(result, p->dtype,
+                      y->data + n * y->stride[0] + k * y->stride[1] + d * y->stride[2] +
+                          h * y->stride[3] + w * y->stride[4],
+                      0, 1);
     }
     return NPC_OK;
 }
@@ -139,10 +159,12 @@ static npc_status run(npc_conv_problem *problem)
 {
     const npc_conv_geometry *g = problem->geometry;
     switch (problem->operation) {
-    case NPC_FORWARD:
+    case NPC_FORWARD: {
+        forward_job job = {problem, npc_finish_of(problem)};
         return npc_parallel_for(problem->team,
                                 g->batch * g->out_channels * g->output[0] * g->output[1], 0,
-                                forward_row, problem);
+                                forward_row, &job);
+    }
     case NPC_INPUT_GRAD:
         return npc_parallel_for(problem->team,
                                 g->batch * g->in_channels * g->input[0] * g->input[1], 0,

@@ -75,12 +75,28 @@ typedef enum npc_conv_operation {
     NPC_OPERATION_COUNT
 } npc_conv_operation;
 
+/* y where it is not 0 or less, +0 there; the same, but 6 from 6 on; y, but slope * y below zero.
+ * NaN stays NaN. */
+typedef enum npc_activation {
+    NPC_NO_ACTIVATION,
+    NPC_RELU,
+    NPC_RELU6,
+    NPC_LEAKY_RELU
+} npc_activation;
+
 /* x (N, C, D, H, W); y (N, K, OD, OH, OW); weight (K, C/groups, KD, R, S) C-contiguous, of the
- * computation's dtype; bias (K,) likewise or NULL. */
+ * computation's dtype; bias (K,) likewise or NULL.
+ *
+ * What follows is for NPC_FORWARD: y = activation(conv + bias + add), each step rounded to the
+ * computation's dtype. add is of y's shape and any dtype, its data NULL if there is none; it may be
+ * y itself (same data, strides and dtype) but not overlap it otherwise. */
 typedef struct npc_conv_arrays {
     npc_array x, y;
     void *weight;
     const void *bias;
+    npc_array add;
+    npc_activation activation;
+    double slope; /* of NPC_LEAKY_RELU */
 } npc_conv_arrays;
 
 /* How to run: what the caller may force. */

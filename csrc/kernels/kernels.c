@@ -152,6 +152,12 @@ void npc_run_max_row(const npc_kernels *k, const npc_max_row_args *args)
     k->max_row(args);
 }
 
+void npc_run_finish(const npc_kernels *k, const npc_finish_args *args)
+{
+    mark(k, SLOT_finish, 0);
+    k->finish(args);
+}
+
 double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)
 {
     enum { MAX_DEPTH = 512 };

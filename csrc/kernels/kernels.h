@@ -99,6 +99,17 @@ typedef struct npc_max_row_args {
     void *best, *number;
 } npc_max_row_args;
 typedef void npc_max_row_fn(const npc_max_row_args *args);
+/* to[i][j] = activation(from[i][j] + bias[i] + add[i][j]), for `count` elements of each row; each
+ * step is rounded. from, to and add may be the same memory, but not overlap otherwise. */
+typedef struct npc_finish_args {
+    int64_t rows, count;
+    const void *from, *add, *bias; /* add and bias may be NULL */
+    void *to;
+    int64_t from_stride_bytes, add_stride_bytes, to_stride_bytes; /* from row to row */
+    npc_activation activation;
+    double slope;
+} npc_finish_args;
+typedef void npc_finish_fn(const npc_finish_args *args);
 
 typedef struct npc_kernels {
     int isa;
@@ -114,6 +125,7 @@ typedef struct npc_kernels {
     npc_add_fn *add;
     npc_sum_fn *sum;
     npc_max_row_fn *max_row;
+    npc_finish_fn *finish;
 } npc_kernels;
 
 /* The tables of an ISA that is compiled in, or NULL; dtype is F32 or F64. */
@@ -128,5 +140,6 @@ int npc_run_has_nan(const npc_kernels *kernels, const void *c, int64_t stride, i
 void npc_run_add(const npc_kernels *kernels, void *to, const void *from, int64_t count);
 void npc_run_sum(const npc_kernels *kernels, const void *from, int64_t count, void *total);
 void npc_run_max_row(const npc_kernels *kernels, const npc_max_row_args *args);
+void npc_run_finish(const npc_kernels *kernels, const npc_finish_args *args);
 
 #endif

@@ -20,6 +20,9 @@ def conv_forward(
     bias: _Array | None,
     out: _Array,
     options: _Options,
+    activation: str | None = None,
+    slope: float = 0.0,
+    add: _Array | None = None,
 ) -> None: ...
 def conv_input_grad(
     geometry: ConvGeometry, grad: _Array, weight: _Array, out: _Array, options: _Options

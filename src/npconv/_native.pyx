@@ -70,6 +70,11 @@ cdef dict _operations = {
     "input_grad": NPC_INPUT_GRAD,
     "weight_grad": NPC_WEIGHT_GRAD,
 }
+cdef dict _activations = {
+    "relu": NPC_RELU,
+    "relu6": NPC_RELU6,
+    "leaky_relu": NPC_LEAKY_RELU,
+}
 cdef dict _dtypes = {"float32": NPC_F32, "float64": NPC_F64}
 
 for _i in range(npc_conv_algorithm_count()):
@@ -233,8 +238,14 @@ cdef tuple _weight_shape(object g):
 
 # ---- convolution -------------------------------------------------------------------------------
 
+cdef void _nothing_follows(npc_conv_arrays *arrays) noexcept:
+    arrays.add.data = NULL
+    arrays.activation = NPC_NO_ACTIVATION
+    arrays.slope = 0
+
+
 def conv_forward(geometry, cnp.ndarray x, cnp.ndarray weight, bias, cnp.ndarray out,
-                 tuple options):
+                 tuple options, activation=None, double slope=0, add=None):
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
     cdef npc_options o
@@ -248,6 +259,12 @@ def conv_forward(geometry, cnp.ndarray x, cnp.ndarray weight, bias, cnp.ndarray 
     arrays.bias = NULL
     if bias is not None:
         arrays.bias = _operand(bias, "bias", (geometry.out_channels,), arrays.y.dtype)
+    _nothing_follows(&arrays)
+    if activation is not None:
+        arrays.activation = _look_up(_activations, "activation", activation)
+        arrays.slope = slope
+    if add is not None:
+        _describe(&arrays.add, add, "add", _y_shape(geometry))
     with nogil:
         status = npc_conv(NPC_FORWARD, &g, &arrays, arrays.y.dtype, &o, npc_last_plan())
     _check(status)
@@ -266,6 +283,7 @@ def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray 
     _check_out(out, arrays.x.dtype, False)
     arrays.weight = _operand(weight, "weight", _weight_shape(geometry), arrays.x.dtype)
     arrays.bias = NULL
+    _nothing_follows(&arrays)
     with nogil:
         status = npc_conv(NPC_INPUT_GRAD, &g, &arrays, arrays.x.dtype, &o, npc_last_plan())
     _check(status)
@@ -285,6 +303,7 @@ def conv_weight_grad(geometry, cnp.ndarray grad, cnp.ndarray x, cnp.ndarray out,
     _check_out(out, dtype, True)
     arrays.weight = _operand(out, "out", _weight_shape(geometry), dtype)
     arrays.bias = NULL
+    _nothing_follows(&arrays)
     with nogil:
         status = npc_conv(NPC_WEIGHT_GRAD, &g, &arrays, dtype, &o, npc_last_plan())
     _check(status)

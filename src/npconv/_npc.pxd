@@ -58,11 +58,20 @@ cdef extern from "npc.h" nogil:
         NPC_INPUT_GRAD
         NPC_WEIGHT_GRAD
 
+    ctypedef enum npc_activation:
+        NPC_NO_ACTIVATION
+        NPC_RELU
+        NPC_RELU6
+        NPC_LEAKY_RELU
+
     ctypedef struct npc_conv_arrays:
         npc_array x
         npc_array y
         void *weight
         const void *bias
+        npc_array add
+        npc_activation activation
+        double slope
 
     ctypedef struct npc_options:
         int algorithm

@@ -7,6 +7,7 @@ argument, says what it was and what was expected. Nothing here computes an outpu
 
 from __future__ import annotations
 
+import math
 import operator
 import reprlib
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ WEIGHT_AXES = {
 }
 PAD_MODES = ("constant", "reflect", "edge", "symmetric", "wrap")
 ACTIVATIONS = ("relu", "relu6", "leaky_relu")
+LEAKY_SLOPE = 0.01
 PADDINGS_BY_NAME = ("same", "valid")
 # numpy.shares_memory is exact and may need exponential time: past this much work, unclear
 # cases count as an overlap.
@@ -317,9 +319,16 @@ def indices(value: object) -> Array:
 
 
 def output(
-    out: object, expected: tuple[int, ...], dtype: np.dtype[Any], **inputs: Array | None
+    out: object,
+    expected: tuple[int, ...],
+    dtype: np.dtype[Any],
+    add: Array | None = None,
+    **inputs: Array | None,
 ) -> Array:
-    """Check that a caller's ``out`` can be written as it is and touches none of ``inputs``."""
+    """Check that a caller's ``out`` can be written as it is and touches none of ``inputs``.
+
+    Only `add`, which is read where the result is written, may be the same elements.
+    """
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out must be a numpy.ndarray, got {type(out).__name__}")
     if out.shape != expected:
@@ -339,7 +348,22 @@ def output(
     for name, operand in inputs.items():
         if operand is not None and _overlap(out, operand):
             raise ValueError(f"out shares memory with {name}")
+    if add is not None and not _same_elements(out, add) and _overlap(out, add):
+        raise ValueError("out shares memory with add, expected all or nothing of it")
     return out
+
+
+def _same_elements(a: Array, b: Array) -> bool:
+    """Whether each element is at the same place in both."""
+    return (
+        a.dtype == b.dtype
+        and a.shape == b.shape
+        and a.ctypes.data == b.ctypes.data
+        and all(
+            step == other or length < 2
+            for step, other, length in zip(a.strides, b.strides, a.shape, strict=True)
+        )
+    )
 
 
 def _overlap(a: Array, b: Array) -> bool:
@@ -389,9 +413,12 @@ def choice(value: object, name: str, allowed: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of ``allowed``."""
     if isinstance(value, str) and value in allowed:
         return value
-    expected = " or ".join(repr(item) for item in allowed)
     kind = ValueError if isinstance(value, str) else TypeError
-    raise kind(f"{name} must be {expected}, got {show(value)}")
+    raise kind(f"{name} must be {_either(allowed)}, got {show(value)}")
+
+
+def _either(allowed: tuple[str, ...]) -> str:
+    return " or ".join(repr(item) for item in allowed)
 
 
 def flag(value: object, name: str) -> bool:
@@ -401,14 +428,9 @@ def flag(value: object, name: str) -> bool:
     return bool(value)
 
 
-def built_options(
-    padding_mode: object = "constant",
-    layout: object = "NCHW",
-    activation: object = None,
-    add: object = None,
-) -> None:
+def built_options(padding_mode: object = "constant", layout: object = "NCHW") -> None:
     """Raise NotImplementedError for the options whose place is kept but not filled."""
-    if activation is add is None and padding_mode is _CONSTANT and layout is _NCHW:
+    if padding_mode is _CONSTANT and layout is _NCHW:
         return  # the usual call; equal strings that are other objects go the long way
     if choice(padding_mode, "padding_mode", PAD_MODES) != "constant":
         raise NotImplementedError(
@@ -416,8 +438,25 @@ def built_options(
         )
     if choice(layout, "layout", ("NCHW", "NHWC")) != "NCHW":
         raise NotImplementedError(f"layout={layout!r} is not built yet; transpose to NCHW")
-    if activation is not None:
-        choice(activation, "activation", ACTIVATIONS)
-        raise NotImplementedError(f"activation={activation!r} is not built yet")
-    if add is not None:
-        raise NotImplementedError("add= is not built yet; add the array to the result")
+
+
+def activation(value: object) -> tuple[str | None, float]:
+    """Return an activation's name, or None, and its slope below zero, which only one has."""
+    if value is None:
+        return None, 0.0
+    if not isinstance(value, tuple):
+        return choice(value, "activation", ACTIVATIONS), LEAKY_SLOPE
+    if len(value) != 2 or value[0] != "leaky_relu":
+        raise ValueError(
+            f"activation must be {_either(ACTIVATIONS)} or ('leaky_relu', slope), got {show(value)}"
+        )
+    slope = value[1]
+    if not isinstance(slope, (int, float, np.integer, np.floating)) or isinstance(slope, bool):
+        raise TypeError(f"activation's slope must be a number, got {show(slope)}")
+    try:
+        checked = float(slope)
+    except OverflowError:
+        checked = math.inf
+    if not math.isfinite(checked):
+        raise ValueError(f"activation's slope must be finite, got {show(slope)}")
+    return "leaky_relu", checked

@@ -111,7 +111,7 @@ def conv2d(
     *,
     padding_mode: str = "constant",
     layout: str = "NCHW",
-    activation: str | None = None,
+    activation: str | tuple[str, float] | None = None,
     add: Any = None,
     precision: str = "standard",
     algorithm: str = "auto",
@@ -127,19 +127,24 @@ def conv2d(
 
     Parameters and result are those of :func:`npconv.conv2d`.
     """
-    checks.built_options(padding_mode, layout, activation, add)
+    checks.built_options(padding_mode, layout)
     checks.choice(precision, "precision", ("standard", "strict"))
+    name, slope = checks.activation(activation)
     x, batched = checks.batched(x, "x", 2)
     weight = checks.weight(weight, 2)
     g = geometry.conv_geometry(2, x.shape, weight.shape, stride, padding, dilation, groups)
     if bias is not None:
         bias = checks.array(bias, "bias")
         checks.same_shape(bias, "bias", weight.shape[:1], "one for each output channel")
-    dtype = checks.float_dtype(x=x, weight=weight, bias=bias)
     shape = g.output_shape[not batched :]
+    if add is not None:
+        add = checks.array(add, "add")
+        checks.same_shape(add, "add", shape, "the shape of this convolution's output")
+    dtype = checks.float_dtype(x=x, weight=weight, bias=bias, add=add)
     if out is not None:
-        checks.output(out, shape, dtype, x=x, weight=weight, bias=bias)
-    return _deliver(_conv(g, x, weight, bias), shape, dtype, out)
+        checks.output(out, shape, dtype, add, x=x, weight=weight, bias=bias)
+    y = _deliver(_conv(g, x, weight, bias), shape, dtype)
+    return _deliver(_finish(y, add, name, slope), shape, dtype, out)
 
 
 @_quiet
@@ -150,6 +155,24 @@ def _conv(g: ConvGeometry, x: Array, weight: Array, bias: Array | None) -> Array
         y[tap.outputs] += np.einsum("ngc...,gkc->ngk...", x[tap.inputs], weight[tap.position])
     if bias is not None:
         y += bias.astype(np.float64).reshape(g.groups, -1, 1, 1, 1)
+    return y
+
+
+@_quiet
+def _finish(y: Array, add: Array | None, activation: str | None, slope: float) -> Array:
+    """Add and activate in the result's dtype, each step rounded, as it would be in NumPy.
+
+    NaN passes through; relu and relu6 make +0 of every zero.
+    """
+    zero, six, below = y.dtype.type(0), y.dtype.type(6), y.dtype.type(slope)
+    if add is not None:
+        y = y + add.astype(y.dtype)
+    if activation in ("relu", "relu6"):
+        y = np.where(y <= zero, zero, y)
+    if activation == "relu6":
+        y = np.where(y > six, six, y)
+    if activation == "leaky_relu":
+        y = np.where(y < zero, y * below, y)
     return y
 
 

@@ -24,6 +24,9 @@ NPC_INLINE f32_vec f32_load(const float *p) { return _mm512_loadu_ps(p); }
 NPC_INLINE void f32_store(float *p, f32_vec v) { _mm512_storeu_ps(p, v); }
 NPC_INLINE f32_vec f32_add(f32_vec a, f32_vec b) { return _mm512_add_ps(a, b); }
 NPC_INLINE f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm512_fmadd_ps(a, b, c); }
+NPC_INLINE f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm512_mul_ps(a, b); }
+/* The instruction gives its second operand where either is NaN. */
+NPC_INLINE f32_vec f32_not_above(f32_vec a, f32_vec b) { return _mm512_min_ps(b, a); }
 NPC_INLINE f32_vec f32_load_first(const float *p, int n)
 {
     return _mm512_maskz_loadu_ps(f32_first(n), p);
@@ -76,6 +79,8 @@ NPC_INLINE f64_vec f64_load(const double *p) { return _mm512_loadu_pd(p); }
 NPC_INLINE void f64_store(double *p, f64_vec v) { _mm512_storeu_pd(p, v); }
 NPC_INLINE f64_vec f64_add(f64_vec a, f64_vec b) { return _mm512_add_pd(a, b); }
 NPC_INLINE f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm512_fmadd_pd(a, b, c); }
+NPC_INLINE f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm512_mul_pd(a, b); }
+NPC_INLINE f64_vec f64_not_above(f64_vec a, f64_vec b) { return _mm512_min_pd(b, a); }
 NPC_INLINE f64_vec f64_load_first(const double *p, int n)
 {
     return _mm512_maskz_loadu_pd(f64_first(n), p);

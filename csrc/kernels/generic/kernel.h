@@ -15,6 +15,7 @@
  *   merge(a, b)                              lanes of both, where at most one is not zero
  *   load_step(p, step, n)                    lane i < n from p[i * step]; others anything
  *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
+ *   mul(a, b), not_above(a, b)               a * b; the lanes of a, but b where a > b
  *   total(v)                                 the sum of the lanes, in a fixed order
  *
  * and the register tiles that fit: NPC_UK1_ROWS_<vecs>, NPC_DOT_ROWS, NPC_DOT_COLS.

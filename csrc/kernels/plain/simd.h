@@ -28,6 +28,7 @@
     NPC_INLINE void t##_store(type *p, t##_vec v) { memcpy(p, &v, sizeof v); }                     \
     NPC_INLINE t##_vec t##_add(t##_vec a, t##_vec b) { return a + b; }                             \
     NPC_INLINE t##_vec t##_fma(t##_vec a, t##_vec b, t##_vec c) { return a * b + c; }              \
+    NPC_INLINE t##_vec t##_mul(t##_vec a, t##_vec b) { return a * b; }                             \
     NPC_INLINE t##_vec t##_load_masked(const type *p, uint32_t mask)                               \
     {                                                                                              \
         if (mask == (1u << (n_lanes)) - 1) return t##_load(p);                                     \
@@ -71,6 +72,7 @@
     {                                                                                              \
         return (t##_vec)((mask & (t##_mask)a) | (~mask & (t##_mask)b));                            \
     }                                                                                              \
+    NPC_INLINE t##_vec t##_not_above(t##_vec a, t##_vec b) { return t##_select(a > b, b, a); }     \
     NPC_INLINE type t##_total(t##_vec v)                                                           \
     {                                                                                              \
         type sum = v[0];                                                                           \

@@ -35,7 +35,7 @@ def conv2d(
     *,
     padding_mode: str = "constant",
     layout: str = "NCHW",
-    activation: str | None = None,
+    activation: str | tuple[str, float] | None = None,
     add: ArrayLike | None = None,
     precision: str = "standard",
     algorithm: str = "auto",
@@ -80,10 +80,14 @@ def conv2d(
         What surrounds the images; so far only zeros.
     layout : {"NCHW"}
         The order of the axes.
-    activation : None
-        Reserved.
-    add : None
-        Reserved.
+    activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
+        Applied last, while the result is in cache: y = activation(conv + bias + add). "relu" is
+        0 where y <= 0, "relu6" is that and 6 where y > 6, "leaky_relu" is slope * y where y < 0,
+        with a slope of 0.01 if none is given. NaN stays NaN.
+    add : array_like, of the result's shape, optional
+        Added to the result before the activation, such as the shortcut of a residual block. It
+        takes part in the promotion of dtypes and is not broadcast. Each step is rounded, so that
+        the bits are those of ``conv2d(...) + add``.
     precision : {"standard", "strict"}
         "strict" allows direct summation only: exact on integer-valued data.
     algorithm : {"auto", "direct", "im2col", "reference"}
@@ -94,7 +98,7 @@ def conv2d(
         For this call; see :func:`npconv.set_num_threads`. The result's bits do not depend on it.
     out : ndarray, optional
         Where to write the result: of its shape and dtype, with any strides, apart from all
-        inputs.
+        inputs. Only `add` may be `out` itself, which is then replaced.
 
     Returns
     -------
@@ -126,6 +130,13 @@ def conv2d(
     array([[[3., 3.]]])
     >>> npconv.conv2d(x, weight, padding="same").shape
     (1, 3, 4)
+
+    A residual block's last steps in one call:
+
+    >>> npconv.conv2d(x, weight, padding="same", add=-2 * x, activation="relu")
+    array([[[0., 2., 0., 0.],
+            [0., 3., 1., 0.],
+            [0., 2., 0., 0.]]])
     """
     plan = prepare_forward(
         2, x, weight, bias, stride, padding, dilation, groups, padding_mode, layout,
@@ -383,8 +394,9 @@ def prepare_forward(
     out: object,
 ) -> Plan:
     """Check a forward call."""
-    checks.built_options(padding_mode, layout, activation, add)
+    checks.built_options(padding_mode, layout)
     how = options(algorithm, isa, num_threads, precision)
+    after = checks.activation(activation)
     images, batched = checks.batched(x, "x", ndim)
     filters = checks.weight(weight, ndim)
     geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
@@ -392,11 +404,17 @@ def prepare_forward(
     if bias is not None:
         offsets = checks.array(bias, "bias")
         checks.same_shape(offsets, "bias", filters.shape[:1], "one for each output channel")
-    dtype = checks.float_dtype(x=images, weight=filters, bias=offsets)
     shape = geometry.output_shape if batched else geometry.output_shape[1:]
+    addend = None
+    if add is not None:
+        addend = checks.array(add, "add")
+        checks.same_shape(addend, "add", shape, _OUTPUT)
+    dtype = checks.float_dtype(x=images, weight=filters, bias=offsets, add=addend)
     if out is not None:
-        out = checks.output(out, shape, dtype, x=images, weight=filters, bias=offsets)
-    return geometry, dtype, how, (images, filters, offsets), shape, batched, out
+        out = checks.output(out, shape, dtype, addend, x=images, weight=filters, bias=offsets)
+    if addend is not None and not batched:
+        addend = addend[np.newaxis]
+    return geometry, dtype, how, (images, filters, offsets, after, addend), shape, batched, out
 
 
 def prepare_input_grad(
@@ -458,7 +476,7 @@ def prepare_weight_grad(
 
 
 def _forward(plan: Plan) -> Array:
-    geometry, dtype, how, (x, weight, bias), shape, batched, out = plan
+    geometry, dtype, how, (x, weight, bias, (activation, slope), add), shape, batched, out = plan
     y = np.empty(shape, dtype) if out is None else out
     native.conv_forward(
         geometry,
@@ -467,6 +485,9 @@ def _forward(plan: Plan) -> Array:
         None if bias is None else checks.settled(bias, dtype),
         y if batched else y[np.newaxis],
         how,
+        activation,
+        slope,
+        add,
     )
     return y
 
