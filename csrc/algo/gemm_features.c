@@ -12,7 +12,7 @@ enum {
     FAR,        /* weights that come from beyond the cache, once for each few tiles */
     PACKED,     /* stretches of a panel row packed by vector loads */
     GATHERED,   /* panel elements packed one by one */
-    SEGMENTS,   /* of the packing table */
+    SEGMENTS,   /* of the packing table; lines of columns added */
     TILES,      /* of pixels, for each group */
     RESULTS,    /* elements stored */
     SCATTERED,  /* elements stored again, to where they belong */
@@ -122,6 +122,7 @@ static void count_columns(const npc_conv_problem *problem, double *feature)
     feature[CALL] = 1;
     feature[RESULTS] = (double)g->in_channels * npc_count(g->input);
     feature[SCATTERED] = p.groups * p.rows * p.pixels;
+    feature[SEGMENTS] = p.groups * p.rows * (double)g->output[0] * (double)g->output[1];
     feature[PREPARED] = p.groups * p.rows * p.channels;
 }
 

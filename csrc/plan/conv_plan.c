@@ -62,13 +62,14 @@ int npc_conv_is_consistent(const npc_conv_geometry *g)
 }
 
 /* The least predicted time wins. Where an algorithm has no prediction the list's order speaks: it
- * goes before all behind it and after all before it. */
+ * goes before all behind it and after all before it. The last of the list, the plain loops, runs
+ * only what no other accepts: for one tiny image it may be the fastest, but the same choice holds
+ * for a thousand of them. */
 static int cheapest(const npc_conv_problem *problem)
 {
-    const npc_fp_env saved = npc_fp_enter(); /* the caller's rounding must not change the choice */
     int best = -1;
     double least = 0;
-    for (int i = 0; i < NPC_CONV_ALGORITHMS; i++) {
+    for (int i = 0; i < NPC_CONV_ALGORITHMS - 1; i++) {
         if (algorithms[i]->declines(problem)) continue;
         const double seconds = npc_conv_seconds(problem, algorithms[i], i);
         if (best < 0 || (seconds >= 0 && seconds < least)) {
@@ -77,15 +78,19 @@ static int cheapest(const npc_conv_problem *problem)
         }
         if (seconds < 0) break;
     }
-    npc_fp_leave(saved);
-    return best; /* the last of the list declines nothing */
+    return best < 0 ? NPC_CONV_ALGORITHMS - 1 : best;
 }
 
 /* What runs, or -1 where what is forced cannot. */
 static int choose(const npc_conv_problem *problem, const npc_options *options)
 {
     const int forced = options->algorithm;
-    if (forced == NPC_AUTO) return cheapest(problem);
+    if (forced == NPC_AUTO) {
+        const npc_fp_env saved = npc_fp_enter(); /* the caller's rounding must not decide */
+        const int best = cheapest(problem);
+        npc_fp_leave(saved);
+        return best;
+    }
     if (forced < 0 || forced >= NPC_CONV_ALGORITHMS) return -1;
     return algorithms[forced]->declines(problem) ? -1 : forced;
 }
@@ -104,7 +109,9 @@ npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geom
         *candidate = (npc_candidate){.name = algorithms[i]->name,
                                      .reason = algorithms[i]->declines(&problem)};
         if (candidate->reason) continue;
+        const npc_fp_env saved = npc_fp_enter();
         candidate->seconds = npc_conv_seconds(&problem, algorithms[i], i);
+        npc_fp_leave(saved);
         if (algorithms[i]->features) algorithms[i]->features(&problem, candidate->feature);
     }
     *chosen = choose(&problem, options);
