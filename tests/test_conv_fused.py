@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import MEMORY, ConvCase, Form, conv_cases, forms, make
 from tolerance import assert_same_bits, assert_same_values
-from variants import CONV_VARIANTS, FAST_VARIANTS, name
+from variants import CONV_VARIANTS, FAST_VARIANTS, ISAS, SPECIAL_ALGORITHMS, name
 
 import npconv
-from npconv import reference
+from npconv import _native, geometry, reference
 
 ACTIVATIONS: tuple[Any, ...] = (
     None,
@@ -178,6 +178,49 @@ def test_larger_layers_threads_and_splits_of_the_batch(
         for n in range(case.batch):
             part = npconv.conv2d(x[n], weight, bias, **options, activation="relu", add=add[n])
             assert_same_bits(part, expected[n], f"image {n}")
+
+
+# Layers that special algorithms are for, with borders, tails, and outputs wider than a tile.
+SPECIAL_LAYERS = [
+    ConvCase(2, 24, 1, 1, (13, 70), (3, 3), padding=1, bias=True),
+    ConvCase(2, 24, 1, 1, (14, 37), (5, 5), (2, 2), padding=2),
+    ConvCase(2, 1, 3, 20, (21, 45), (3, 3), (2, 2), padding=1, bias=True),
+    ConvCase(1, 1, 3, 33, (29, 37), (7, 7), (2, 2), padding=3),
+    ConvCase(2, 1, 40, 33, (15, 29), (3, 3), padding=1, bias=True),
+    ConvCase(1, 1, 70, 64, (14, 14), (3, 3), padding="same"),
+]
+
+
+def accepts(algorithm: str, case: ConvCase) -> bool:
+    g = geometry.conv_geometry(2, case.x_shape, case.weight_shape, **case.settings)
+    options = ("auto", "auto", 1, "standard")
+    candidates, _ = _native.conv_candidates("forward", g, case.dtype, options)
+    return any(name == algorithm and accepted for name, accepted, *_ in candidates)
+
+
+@each_dtype
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("algorithm", ["direct", *SPECIAL_ALGORITHMS])
+def test_special_algorithms_have_the_unfused_bits(algorithm: str, isa: str, dtype: str) -> None:
+    for case in (layer.with_dtype(dtype) for layer in SPECIAL_LAYERS):
+        if not accepts(algorithm, case):
+            continue
+        operands = case.operands(integers=False)
+        options: dict[str, Any] = {**case.settings, "algorithm": algorithm, "isa": isa}
+        y = npconv.conv2d(*operands, **options)
+        for memory in ("contiguous", "channels last", "byteswapped"):
+            add = addend(case, Form(dtype, memory), y.shape)
+            for activation in ACTIVATIONS:
+                expected = unfused(y, activation, add)
+                fused = npconv.conv2d(*operands, **options, activation=activation, add=add)
+                assert_same_bits(fused, expected, f"{case}, {activation}, {memory}")
+                if memory != "byteswapped":
+                    out = add.copy(order="K")
+                    npconv.conv2d(*operands, **options, activation=activation, add=out, out=out)
+                    assert_same_bits(out, expected, f"{case}, {activation}, {memory}, in place")
+        assert_same_bits(
+            npconv.conv2d(*operands, **options, activation="relu6"), unfused(y, "relu6", None)
+        )
 
 
 # ---- not finite ----------------------------------------------------------------------------
