@@ -616,3 +616,6 @@ def bench_uk1(isa, dtype_name, int rows, int vecs, int64_t depth, int64_t repeat
     with nogil:
         flops = npc_bench_uk1(isa_id, dtype, rows, vecs, depth, repeats)
     return flops
+
+
+include "_short_calls.pxi"

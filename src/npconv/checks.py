@@ -42,6 +42,8 @@ PADDINGS_BY_NAME = ("same", "valid")
 # numpy.shares_memory is exact and may need exponential time: past this much work, unclear
 # cases count as an overlap.
 _OVERLAP_WORK = 100_000
+# An array given for a few integers by mistake is not turned into a list of millions.
+_LONGEST_SETTING = 64
 _CONSTANT, _NCHW = "constant", "NCHW"
 _PAD_KINDS = "biufc"
 _PAD_ITEMSIZES = (1, 2, 4, 8, 16)
@@ -87,7 +89,7 @@ def per_axis(value: object, name: str, ndim: int, minimum: int) -> tuple[int, ..
     """Expand one integer for all spatial axes, or check a tuple, list or array of one each."""
     if type(value) is int and value >= minimum:
         return (value,) * ndim
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.size <= _LONGEST_SETTING:
         value = value.tolist()
     if isinstance(value, (tuple, list)):
         if len(value) != ndim:
@@ -107,7 +109,7 @@ def padding(value: object, ndim: int) -> str | Pairs:
         if value not in PADDINGS_BY_NAME:
             raise ValueError(f"padding must be {_padding_forms(ndim)}, got {value!r}")
         return value
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.size <= _LONGEST_SETTING:
         value = value.tolist()
     if not isinstance(value, (tuple, list)):
         both = integer(value, "padding", 0)
@@ -126,7 +128,7 @@ def padding(value: object, ndim: int) -> str | Pairs:
 
 def shape(value: object, name: str, ranks: tuple[int, ...], axes: str) -> tuple[int, ...]:
     """Check a shape given as an argument: a tuple, list or array of integers >= 0."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.size <= _LONGEST_SETTING:
         value = value.tolist()
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{name} must be a tuple {axes}, got {show(value)}")

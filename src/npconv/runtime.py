@@ -83,6 +83,7 @@ def _read_environment() -> Options:
         0,
         "standard",
     )
+    _native.set_default_options(_defaults)
     return _defaults
 
 

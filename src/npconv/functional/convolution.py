@@ -24,6 +24,7 @@ Padding: TypeAlias = str | int | Sequence[int] | Sequence[Sequence[int]]
 _OUTPUT = "the shape of this convolution's output"
 
 
+@native.short_call
 def conv2d(
     x: ArrayLike,
     weight: ArrayLike,
@@ -145,6 +146,7 @@ def conv2d(
     return _forward(plan)
 
 
+@native.short_call
 def conv2d_input_grad(
     grad: ArrayLike,
     weight: ArrayLike,
@@ -214,6 +216,7 @@ def conv2d_input_grad(
     return _input_grad(plan)
 
 
+@native.short_call
 def conv2d_weight_grad(
     grad: ArrayLike,
     x: ArrayLike,
@@ -284,6 +287,7 @@ def conv2d_weight_grad(
     return _weight_grad(plan)
 
 
+@native.short_call
 def conv2d_backward(
     grad: ArrayLike,
     x: ArrayLike,

@@ -66,6 +66,7 @@ def max_pool2d(
     num_threads: int | None = None,
     out: Array | None = None,
 ) -> tuple[Array, Array]: ...
+@native.short_call
 def max_pool2d(
     x: ArrayLike,
     kernel_size: PerAxis,
