@@ -1,20 +1,33 @@
-"""npconv itself: `npconv:algorithm=direct:precision=strict` forces what the options name."""
+"""npconv itself: `npconv:algorithm=direct:precision=strict` forces what the options name.
+
+`npconv:prepared=yes` convolves with weights that `npconv.prepare` has seen before the timing, as
+ONNX Runtime does. Results get fresh memory from the system unless `recycle=on` is given.
+"""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 
-from peers import Call
+from peers import Call, SkipError
 from workload import Case
 
 ROLE = "subject"
-OPTIONS = {"algorithm": "auto", "precision": "standard", "isa": ""}
+OPTIONS = {
+    "algorithm": "auto",
+    "precision": "standard",
+    "isa": "",
+    "prepared": "no",
+    "recycle": "off",
+}
 
 
 def environment(threads: int, isa: str, options: dict[str, str]) -> dict[str, str]:
-    return {"NPCONV_NUM_THREADS": str(threads)}
+    recycle = {"off": "0"}.get(options["recycle"])
+    variables = {"NPCONV_NUM_THREADS": str(threads)}
+    return variables if recycle is None else {**variables, "NPCONV_RECYCLE": recycle}
 
 
 class Contender:
@@ -22,6 +35,9 @@ class Contender:
         import npconv
 
         self.npconv = npconv
+        self.prepared = options["prepared"] == "yes"
+        if self.prepared and not hasattr(npconv, "prepare"):
+            raise SkipError("this npconv has no prepare()")
         self.versions = {"npconv": npconv.__version__, "numpy": np.__version__}
         self.precise = {"algorithm": options["algorithm"], "precision": options["precision"]}
         forced = options["isa"] or isa
@@ -29,6 +45,8 @@ class Contender:
         self.names: list[str] = []
 
     def bind(self, case: Case, arrays: dict[str, np.ndarray]) -> Call:
+        if self.prepared and case.operation != "forward":
+            raise SkipError("weights are prepared for the forward convolution only")
         self.names = {
             "input_grad": ["dx"],
             "weight_grad": ["dweight"],
@@ -45,6 +63,8 @@ class Contender:
         x, weight, grad, bias = (arrays.get(n) for n in ("x", "weight", "grad", "bias"))
         keywords = {k: v for k, v in self.precise.items() if v not in ("auto", "standard")}
         keywords |= self.isa
+        if self.prepared:
+            weight = self._prepare(case, weight, keywords)
         if case.operation == "forward":
             return lambda: npconv.conv2d(x, weight, bias, *geometry, **keywords)
         if case.operation == "input_grad":
@@ -54,6 +74,20 @@ class Contender:
             shape = case.weight_shape
             return lambda: npconv.conv2d_weight_grad(grad, x, shape, *geometry, **keywords)
         return lambda: npconv.conv2d_backward(grad, x, weight, *geometry, **keywords)
+
+    def _prepare(self, case: Case, weight: Any, keywords: dict[str, str]) -> Any:
+        """Everything that prepare() can be told about the calls to come."""
+        prepare, layer = self.npconv.prepare, case.layer
+        known = {
+            "x_shape": case.x_shape,
+            "stride": layer.stride,
+            "padding": layer.padding,
+            "dilation": layer.dilation,
+            "groups": layer.groups,
+            **keywords,
+        }
+        wanted = inspect.signature(prepare).parameters
+        return prepare(weight, **{name: v for name, v in known.items() if name in wanted})
 
     def _pool(self, case: Case, arrays: dict[str, np.ndarray]) -> Call:
         npconv, layer, keywords = self.npconv, case.layer, self.isa
