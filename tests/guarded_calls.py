@@ -29,6 +29,10 @@ CONVOLUTIONS = [
     ConvCase(1, 1, 1, 1, (1, 1030), (1, 9), padding=(0, 4), seed=10),
     ConvCase(1, 1, 1, 1, (1030, 1), (9, 1), seed=11),
     ConvCase(1, 1, 1, 1, (1, 1), (1, 1), bias=True, seed=12),
+    ConvCase(2, 3, 1, 2, (9, 37), (3, 3), padding=1, bias=True, seed=13),
+    ConvCase(1, 3, 1, 1, (14, 32), (3, 3), (2, 2), padding=1, seed=14),
+    ConvCase(1, 2, 1, 1, (7, 50), (5, 5), padding=((2, 0), (0, 3)), seed=15),
+    ConvCase(1, 2, 1, 1, (13, 35), (5, 5), (2, 2), padding=2, bias=True, seed=16),
 ]
 
 POOLS = [

@@ -106,6 +106,17 @@ def sweep_dots(isa: str, dtype: str) -> None:
                 assert_same_values(dw[..., 0, 0], product[:rows, :columns], f"{rows}x{columns}")
 
 
+def sweep_depthwise(isa: str, dtype: str) -> None:
+    """Both kernels of fixed size at both steps, and the one for any window."""
+    for width in WIDTHS:
+        x = integers((1, 2, 9, width + 4), dtype)
+        for kernel, stride in [(3, 1), (3, 2), (5, 1), (5, 2), (4, 3)]:
+            weight = integers((4, 1, kernel, kernel), dtype, seed=2)
+            settings: dict[str, Any] = {"stride": stride, "padding": 1, "groups": 2}
+            y = npconv.conv2d(x, weight, **settings, algorithm="depthwise", isa=isa)
+            assert_same_values(y, reference.conv2d(x, weight, **settings), f"{kernel}x{width}")
+
+
 def sweep_others(isa: str, dtype: str) -> None:
     """Pooling, column sums, activations, and partial sums of a weight gradient."""
     for width in WIDTHS:
@@ -140,6 +151,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_windows,
         sweep_fused_packing,
         sweep_dots,
+        sweep_depthwise,
         sweep_others,
     ):
         sweep(isa, dtype)

@@ -158,6 +158,18 @@ void npc_run_finish(const npc_kernels *k, const npc_finish_args *args)
     k->finish(args);
 }
 
+void npc_run_depthwise(const npc_kernels *k, int size, const npc_depthwise_args *args)
+{
+    mark(k, size == 3 ? SLOT_depthwise_3x3 : SLOT_depthwise_5x5, 0);
+    (size == 3 ? k->depthwise_3x3 : k->depthwise_5x5)(args);
+}
+
+void npc_run_depthwise_any(const npc_kernels *k, const npc_depthwise_any_args *args)
+{
+    mark(k, SLOT_depthwise_any, 0);
+    k->depthwise_any(args);
+}
+
 double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)
 {
     enum { MAX_DEPTH = 512 };

@@ -16,7 +16,9 @@ enum {
     NPC_MAX_VECS = 4,  /* likewise */
     NPC_MAX_TILE = 64, /* the most lanes of a tile: 4 vectors of 16 floats */
     NPC_MAX_DOT_ROWS = 4,
-    NPC_MAX_DOT_COLS = 6
+    NPC_MAX_DOT_COLS = 6,
+    NPC_DEPTHWISE_ROWS = 4, /* of the result, computed at once */
+    NPC_DEPTHWISE_SIZE = 5  /* of the largest kernel with a loop of its own */
 };
 
 /* A vector of a packed panel row gathers its lanes from stretches of the source: lanes of a segment
@@ -111,6 +113,40 @@ typedef struct npc_finish_args {
 } npc_finish_args;
 typedef void npc_finish_fn(const npc_finish_args *args);
 
+/* Depthwise convolution of a plane with a square kernel of 3 or 5 taps a side, at step 1 or 2 along
+ * both axes: to[t][i] = sum over r, s of
+ *     weight[r][s] * plane[first_row + t * step + r][first_column + i * step + s].
+ * Taps in rows outside [0, height) are skipped, those in columns outside [0, width) count as zero.
+ * The sum is one chain in order of r, s; it is added to what `to` holds if `accumulate` is set; the
+ * bias, one or NULL, comes last. */
+typedef struct npc_depthwise_args {
+    int64_t step, rows, columns;
+    const void *plane;
+    int64_t row_stride_bytes, height, width, first_row, first_column;
+    const void *weight, *bias;
+    void *to;
+    int64_t to_stride_bytes;
+    int32_t accumulate;
+} npc_depthwise_args;
+typedef void npc_depthwise_3x3_fn(const npc_depthwise_args *args);
+typedef void npc_depthwise_5x5_fn(const npc_depthwise_args *args);
+
+/* Any depthwise convolution, up to NPC_DEPTHWISE_ROWS rows: to[t][i] = sum over r < tap_rows,
+ * s < taps of weight[r][s] * row[t * tap_rows + r][offset[s] + i], likewise in chains, which end
+ * after every `chain_rows` rows of taps and are added in order. Of each row, whole vectors are read
+ * up to NPC_MAX_TILE elements behind its last column; what lies there may be anything. Where
+ * rows > 1, there are NPC_DEPTHWISE_ROWS rows to read. */
+typedef struct npc_depthwise_any_args {
+    int64_t rows, columns, tap_rows, taps, chain_rows;
+    const void *const *row;
+    const int64_t *offset;
+    const void *weight, *bias;
+    void *to;
+    int64_t to_stride_bytes;
+    int32_t accumulate;
+} npc_depthwise_any_args;
+typedef void npc_depthwise_any_fn(const npc_depthwise_any_args *args);
+
 typedef struct npc_kernels {
     int isa;
     npc_dtype dtype;
@@ -126,6 +162,9 @@ typedef struct npc_kernels {
     npc_sum_fn *sum;
     npc_max_row_fn *max_row;
     npc_finish_fn *finish;
+    npc_depthwise_3x3_fn *depthwise_3x3;
+    npc_depthwise_5x5_fn *depthwise_5x5;
+    npc_depthwise_any_fn *depthwise_any;
 } npc_kernels;
 
 /* The tables of an ISA that is compiled in, or NULL; dtype is F32 or F64. */
@@ -141,5 +180,7 @@ void npc_run_add(const npc_kernels *kernels, void *to, const void *from, int64_t
 void npc_run_sum(const npc_kernels *kernels, const void *from, int64_t count, void *total);
 void npc_run_max_row(const npc_kernels *kernels, const npc_max_row_args *args);
 void npc_run_finish(const npc_kernels *kernels, const npc_finish_args *args);
+void npc_run_depthwise(const npc_kernels *kernels, int size, const npc_depthwise_args *args);
+void npc_run_depthwise_any(const npc_kernels *kernels, const npc_depthwise_any_args *args);
 
 #endif

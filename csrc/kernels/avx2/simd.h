@@ -56,6 +56,28 @@ NPC_INLINE f32_vec f32_load_even(const float *p, uint32_t mask)
     const __m256 mixed = _mm256_shuffle_ps(low, high, 0x88); /* 0 2 8 10 4 6 12 14 */
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
 }
+NPC_INLINE f32_vec f32_unmix(f32_vec mixed) /* quarters 0 1 2 3 -> 0 2 1 3 */
+{
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
+}
+NPC_INLINE f32_vec f32_even(f32_vec low, f32_vec high)
+{
+    return f32_unmix(_mm256_shuffle_ps(low, high, 0x88));
+}
+NPC_INLINE f32_vec f32_odd(f32_vec low, f32_vec high)
+{
+    return f32_unmix(_mm256_shuffle_ps(low, high, 0xDD));
+}
+NPC_INLINE f32_vec f32_zip_low(f32_vec low, f32_vec high)
+{
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(low, high), _mm256_unpackhi_ps(low, high),
+                                  0x20);
+}
+NPC_INLINE f32_vec f32_zip_high(f32_vec low, f32_vec high)
+{
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(low, high), _mm256_unpackhi_ps(low, high),
+                                  0x31);
+}
 NPC_INLINE f32_vec f32_merge(f32_vec a, f32_vec b) { return _mm256_or_ps(a, b); }
 NPC_INLINE float f32_total(f32_vec v)
 {
@@ -112,6 +134,24 @@ NPC_INLINE f64_vec f64_load_even(const double *p, uint32_t mask)
     const f64_vec low = f64_load_masked(p, mask), high = f64_load_masked(p + 4, mask >> 4);
     const __m256d mixed = _mm256_unpacklo_pd(low, high); /* 0 4 2 6 */
     return _mm256_permute4x64_pd(mixed, 0xD8);
+}
+NPC_INLINE f64_vec f64_even(f64_vec low, f64_vec high)
+{
+    return _mm256_permute4x64_pd(_mm256_unpacklo_pd(low, high), 0xD8);
+}
+NPC_INLINE f64_vec f64_odd(f64_vec low, f64_vec high)
+{
+    return _mm256_permute4x64_pd(_mm256_unpackhi_pd(low, high), 0xD8);
+}
+NPC_INLINE f64_vec f64_zip_low(f64_vec low, f64_vec high)
+{
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(low, high), _mm256_unpackhi_pd(low, high),
+                                  0x20);
+}
+NPC_INLINE f64_vec f64_zip_high(f64_vec low, f64_vec high)
+{
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(low, high), _mm256_unpackhi_pd(low, high),
+                                  0x31);
 }
 NPC_INLINE f64_vec f64_merge(f64_vec a, f64_vec b) { return _mm256_or_pd(a, b); }
 NPC_INLINE double f64_total(f64_vec v)

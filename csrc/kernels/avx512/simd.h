@@ -46,6 +46,29 @@ NPC_INLINE f32_vec f32_load_even(const float *p, uint32_t mask)
     const f32_vec low = f32_load_masked(p, mask), high = f32_load_masked(p + 16, mask >> 16);
     return _mm512_permutex2var_ps(low, even, high);
 }
+NPC_INLINE f32_vec f32_even(f32_vec low, f32_vec high)
+{
+    const __m512i from =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_ps(low, from, high);
+}
+NPC_INLINE f32_vec f32_odd(f32_vec low, f32_vec high)
+{
+    const __m512i from =
+        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return _mm512_permutex2var_ps(low, from, high);
+}
+NPC_INLINE f32_vec f32_zip_low(f32_vec low, f32_vec high)
+{
+    const __m512i from = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(low, from, high);
+}
+NPC_INLINE f32_vec f32_zip_high(f32_vec low, f32_vec high)
+{
+    const __m512i from =
+        _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(low, from, high);
+}
 NPC_INLINE f32_vec f32_merge(f32_vec a, f32_vec b) { return _mm512_or_ps(a, b); }
 NPC_INLINE float f32_total(f32_vec v) { return _mm512_reduce_add_ps(v); }
 
@@ -98,6 +121,26 @@ NPC_INLINE f64_vec f64_load_even(const double *p, uint32_t mask)
     const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
     const f64_vec low = f64_load_masked(p, mask), high = f64_load_masked(p + 8, mask >> 8);
     return _mm512_permutex2var_pd(low, even, high);
+}
+NPC_INLINE f64_vec f64_even(f64_vec low, f64_vec high)
+{
+    const __m512i from = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    return _mm512_permutex2var_pd(low, from, high);
+}
+NPC_INLINE f64_vec f64_odd(f64_vec low, f64_vec high)
+{
+    const __m512i from = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+    return _mm512_permutex2var_pd(low, from, high);
+}
+NPC_INLINE f64_vec f64_zip_low(f64_vec low, f64_vec high)
+{
+    const __m512i from = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    return _mm512_permutex2var_pd(low, from, high);
+}
+NPC_INLINE f64_vec f64_zip_high(f64_vec low, f64_vec high)
+{
+    const __m512i from = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    return _mm512_permutex2var_pd(low, from, high);
 }
 NPC_INLINE f64_vec f64_merge(f64_vec a, f64_vec b) { return _mm512_or_pd(a, b); }
 NPC_INLINE double f64_total(f64_vec v) { return _mm512_reduce_add_pd(v); }

@@ -13,7 +13,9 @@
  *   load_even(p, mask)                       lane i from p[2 i] where bit 2 i of mask is set,
  *                                            likewise
  *   merge(a, b)                              lanes of both, where at most one is not zero
- *   load_step(p, step, n)                    lane i < n from p[i * step]; others anything
+ *   even(a, b) odd(a, b)                     every second lane of a, then of b, from lane 0 or 1
+ *   zip_low(a, b) zip_high(a, b)             lanes of a and b in turn, of their lower or upper
+ * halves load_step(p, step, n)                    lane i < n from p[i * step]; others anything
  *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
  *   mul(a, b), not_above(a, b)               a * b; the lanes of a, but b where a > b
  *   total(v)                                 the sum of the lanes, in a fixed order
@@ -34,6 +36,12 @@
 #define NPC_VEC NPC_V(vec)
 #define NPC_LANES NPC_V(lanes)
 #define NPC_UNROLL _Pragma("GCC unroll 16")
+/* Keeps the compiler from computing or loading a vector once more for each use. */
+#if defined(__x86_64__)
+#define NPC_IN_REGISTER(vector) __asm__("" : "+v"(vector))
+#else
+#define NPC_IN_REGISTER(vector) ((void)0)
+#endif
 
 #define NPC_TILE(rows, vecs)                                                                       \
     npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs), NPC_NAME(uk1_pack_##rows##x##vecs);

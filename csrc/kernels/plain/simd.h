@@ -44,6 +44,42 @@
             if (mask >> 2 * i & 1) v[i] = p[2 * i];                                                \
         return v;                                                                                  \
     }                                                                                              \
+    NPC_INLINE t##_vec t##_even(t##_vec low, t##_vec high)                                         \
+    {                                                                                              \
+        t##_vec v;                                                                                 \
+        for (int i = 0; i < (n_lanes) / 2; i++) {                                                  \
+            v[i] = low[2 * i];                                                                     \
+            v[(n_lanes) / 2 + i] = high[2 * i];                                                    \
+        }                                                                                          \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE t##_vec t##_odd(t##_vec low, t##_vec high)                                          \
+    {                                                                                              \
+        t##_vec v;                                                                                 \
+        for (int i = 0; i < (n_lanes) / 2; i++) {                                                  \
+            v[i] = low[2 * i + 1];                                                                 \
+            v[(n_lanes) / 2 + i] = high[2 * i + 1];                                                \
+        }                                                                                          \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE t##_vec t##_zip_low(t##_vec low, t##_vec high)                                      \
+    {                                                                                              \
+        t##_vec v;                                                                                 \
+        for (int i = 0; i < (n_lanes) / 2; i++) {                                                  \
+            v[2 * i] = low[i];                                                                     \
+            v[2 * i + 1] = high[i];                                                                \
+        }                                                                                          \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE t##_vec t##_zip_high(t##_vec low, t##_vec high)                                     \
+    {                                                                                              \
+        t##_vec v;                                                                                 \
+        for (int i = 0; i < (n_lanes) / 2; i++) {                                                  \
+            v[2 * i] = low[(n_lanes) / 2 + i];                                                     \
+            v[2 * i + 1] = high[(n_lanes) / 2 + i];                                                \
+        }                                                                                          \
+        return v;                                                                                  \
+    }                                                                                              \
     NPC_INLINE t##_vec t##_merge(t##_vec a, t##_vec b)                                             \
     {                                                                                              \
         typedef __typeof__((t##_vec){0} > (t##_vec){0}) bits;                                      \

@@ -1,0 +1,31 @@
+/* depthwise.h: convolutions whose output channels each read one input channel.
+ *
+ * target[n][k][pixel] = bias[k] + sum over j < sources, taps of
+ *     weight[k][j, tap] * source[n][k / sharers * sources + j],
+ * for any window whose taps lie in ascending order: the forward convolution, where `sharers` output
+ * channels read the same input channel, and the phases of the input gradient, where it has
+ * `sources` output channels.
+ */
+#ifndef NPC_ALGO_DEPTHWISE_H
+#define NPC_ALGO_DEPTHWISE_H
+
+#include "../plan/conv_plan.h"
+#include "finish.h"
+#include "panel.h"
+
+typedef struct npc_depthwise {
+    const npc_kernels *kernels;
+    const npc_window *window;
+    int64_t batch, channels, sources, sharers;
+    const char *weight; /* (channels, sources, taps), C-contiguous */
+    const char *bias;   /* (channels,) or NULL */
+    npc_array target;   /* stride of its spatial axes: from pixel to pixel of the window */
+    npc_finish finish;  /* of the forward convolution; else zero */
+} npc_depthwise;
+
+/* Whether the rows that a window reads can be staged in a thread's scratch. */
+int npc_depthwise_fits(const npc_window *window);
+
+npc_status npc_depthwise_run(const npc_depthwise *depthwise, npc_team *team);
+
+#endif
