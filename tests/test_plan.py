@@ -150,3 +150,27 @@ def test_strict_precision_has_its_own_candidates() -> None:
         if "winograd" in candidate.name:
             assert not candidate.accepted
             assert "strict" in candidate.reason
+
+
+def test_remembered_choices_are_those_of_the_same_problem() -> None:
+    """Many problems twice over, so that some meet in one place of the memory."""
+    shapes = [
+        ((1, c, h, w), (k, c // groups, r, r), groups)
+        for c, k, groups in ((1, 4, 1), (16, 16, 1), (16, 16, 16), (64, 3, 1))
+        for h, w in ((9, 9), (5, 30), (24, 24))
+        for r in (1, 3, 5)
+    ]
+    for _ in range(2):
+        for shape, weight_shape, groups in shapes:
+            for dtype in ("f4", "f8"):
+                x, weight = np.ones(shape, dtype), np.ones(weight_shape, dtype)
+                for isa in ISAS:
+                    for precision in ("standard", "strict"):
+                        how = {"groups": groups, "isa": isa, "precision": precision}
+                        why = npconv.explain("conv2d", x, weight, **how)
+                        npconv.conv2d(x, weight, **how)
+                        assert npconv.last_plan()["algorithm"] == why.algorithm
+                        grad = np.ones(why.shapes["output"], dtype)
+                        why = npconv.explain("conv2d_weight_grad", grad, x, weight_shape, **how)
+                        npconv.conv2d_weight_grad(grad, x, weight_shape, **how)
+                        assert npconv.last_plan()["algorithm"] == why.algorithm

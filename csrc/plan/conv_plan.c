@@ -4,6 +4,7 @@
 
 #include "../core/fp_env.h"
 #include "conv_cost.h"
+#include "conv_memory.h"
 #include "simple_plan.h"
 
 static const npc_conv_algorithm *const algorithms[] = {
@@ -95,6 +96,19 @@ static int choose(const npc_conv_problem *problem, const npc_options *options)
     return algorithms[forced]->declines(problem) ? -1 : forced;
 }
 
+/* The same for a call, faster where the thread has made the choice before. */
+static int choose_again(const npc_conv_problem *problem, const npc_options *options)
+{
+    if (options->algorithm != NPC_AUTO) return choose(problem, options);
+    int best = npc_conv_recall(problem);
+    assert(best < 0 || best == choose(problem, options));
+    if (best < 0) {
+        best = choose(problem, options);
+        npc_conv_remember(problem, best);
+    }
+    return best;
+}
+
 npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geometry *geometry,
                                npc_dtype dtype, const npc_options *options,
                                npc_candidate *candidates, int *chosen)
@@ -155,7 +169,7 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
                                 .team = &team};
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
     if (status != NPC_OK) return status;
-    const int chosen = choose(&problem, options);
+    const int chosen = choose_again(&problem, options);
     if (chosen < 0) return NPC_UNSUPPORTED_ALGORITHM;
     const npc_status done = is_trivial(&problem) ? NPC_OK : algorithms[chosen]->run(&problem);
     npc_simple_info(info, names[operation], problem.kernels, &team);
