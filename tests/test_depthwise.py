@@ -78,6 +78,26 @@ def test_any_window(case: ConvCase, variant: dict[str, Any]) -> None:
     check_forward(case, variant)
 
 
+@given(depthwise_cases(), st.sampled_from(VARIANTS), st.booleans())
+def test_any_input_gradient(case: ConvCase, variant: dict[str, Any], infinite: bool) -> None:
+    case = replace(case, stride=(1, 1))
+    rng = np.random.default_rng(case.seed)
+    x, weight, _ = case.operands(integers=True)
+    weight = weight.copy()
+    if infinite:
+        weight[np.unravel_index(rng.integers(weight.size, size=2), weight.shape)] = np.inf
+    shape = reference.conv2d(x, np.zeros_like(weight), **case.settings).shape
+    grad = rng.integers(-4, 5, shape).astype(case.dtype)
+    expected = reference.conv2d_input_grad(grad, weight, x.shape, **case.settings)
+    options = {**case.settings, **variant}
+    dx = npconv.conv2d_input_grad(grad, weight, x.shape, **options)
+    assert_same_values(dx, expected)
+    for threads, form in [(1, "byteswapped"), (3, "channels last")]:
+        disguised = MEMORY[form](grad) if grad.ndim == 4 else grad
+        again = npconv.conv2d_input_grad(disguised, weight, x.shape, **options, num_threads=threads)
+        assert_same_bits(again, dx, f"{form}, {threads} threads")
+
+
 @given(depthwise_cases(), st.sampled_from(VARIANTS))
 def test_normal_numbers_are_within_tolerance(case: ConvCase, variant: dict[str, Any]) -> None:
     x, weight, bias = (None if a is None else a.astype("f8") for a in case.operands(integers=False))

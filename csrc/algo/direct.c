@@ -12,6 +12,7 @@
 #include "../plan/simple_plan.h"
 #include "gemm_features.h"
 #include "implicit_gemm.h"
+#include "phase.h"
 #include "weight_grad.h"
 
 static npc_status forward(npc_conv_problem *problem)
@@ -23,55 +24,9 @@ static npc_status forward(npc_conv_problem *problem)
     return npc_implicit_gemm_run(&gemm, problem->team);
 }
 
-/* A phase along one axis: input pixels pixel0, pixel0 + stride, ... are reached by kernel taps
- * tap0, tap0 + tap_step, ... */
-typedef struct phase {
-    int64_t pixel0, tap0, tap_step;
-    npc_axis axis;
-} phase;
-
-static int64_t greatest_common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-/* Distinct remainders that any tap reaches; phases beyond them have no taps and are zero. */
-static int64_t phase_count(const npc_conv_geometry *g, int i)
-{
-    return npc_min(g->kernel[i],
-                   g->stride[i] / greatest_common_divisor(g->stride[i], g->dilation[i]));
-}
-
-/* Phase `index` of axis i: that of tap `index`. Input pixel p and tap t meet at output pixel
- * (p + pad - t * dilation) / stride where that is whole. Returns 0 if the phase has no pixels. */
-static int find_phase(const npc_conv_geometry *g, int i, int64_t index, phase *f)
-{
-    const int64_t stride = g->stride[i], dilation = g->dilation[i];
-    const int64_t common = greatest_common_divisor(stride, dilation);
-    const int64_t reach = index * dilation - g->pad_before[i];
-    int64_t pixel = reach % stride;
-    if (pixel < 0) pixel += stride;
-    if (pixel >= g->input[i]) return 0;
-    f->pixel0 = pixel;
-    f->tap0 = index;
-    f->tap_step = stride / common;
-    f->axis = (npc_axis){.extent = g->output[i],
-                         .pixels = npc_ceil_div(g->input[i] - pixel, stride),
-                         .step = 1,
-                         .taps = npc_ceil_div(g->kernel[i] - index, f->tap_step),
-                         .first = (pixel - reach) / stride,
-                         .spacing = -(dilation / common)};
-    return 1;
-}
-
 typedef struct transpose_job {
     const npc_conv_geometry *geometry;
-    const phase *phase;
+    const npc_phase *phase;
     int64_t size;
     const char *weight;
     char *to; /* (groups * in, out, phase taps) */
@@ -82,7 +37,7 @@ static npc_status transpose_weight(void *context, int64_t piece, void *scratch)
     (void)scratch;
     const transpose_job *j = context;
     const npc_conv_geometry *g = j->geometry;
-    const phase *f = j->phase;
+    const npc_phase *f = j->phase;
     const int64_t in = npc_group_in(g), out = npc_group_out(g);
     const int64_t group = piece / in, c = piece % in;
     const int64_t taps = f[0].axis.taps * f[1].axis.taps * f[2].axis.taps;
@@ -106,7 +61,7 @@ static npc_status transpose_weight(void *context, int64_t piece, void *scratch)
     return NPC_OK;
 }
 
-static npc_status run_phase(npc_conv_problem *problem, const phase f[NPC_SPATIAL], char *weight)
+static npc_status run_phase(npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL], char *weight)
 {
     const npc_conv_geometry *g = problem->geometry;
     const npc_array *x = &problem->arrays->x;
@@ -163,10 +118,10 @@ static npc_status input_grad(npc_conv_problem *problem)
     npc_status status = NPC_OK;
 
     for (int i = 0; i < NPC_SPATIAL; i++) {
-        phase first;
+        npc_phase first;
         int64_t found = 0;
-        counts[i] = phase_count(g, i);
-        for (int64_t p = 0; p < counts[i]; p++) found += find_phase(g, i, p, &first);
+        counts[i] = npc_phase_count(g, i);
+        for (int64_t p = 0; p < counts[i]; p++) found += npc_phase_find(g, i, p, &first);
         complete &= found == npc_min(g->stride[i], g->input[i]);
         largest *= npc_ceil_div(g->kernel[i], npc_max(counts[i], 1));
     }
@@ -180,10 +135,10 @@ static npc_status input_grad(npc_conv_problem *problem)
     if (!weight) return NPC_NO_MEMORY;
     for (int64_t index = 0; index < counts[0] * counts[1] * counts[2] && status == NPC_OK;
          index++) {
-        phase f[NPC_SPATIAL];
-        if (find_phase(g, 0, index / counts[2] / counts[1], &f[0]) &&
-            find_phase(g, 1, index / counts[2] % counts[1], &f[1]) &&
-            find_phase(g, 2, index % counts[2], &f[2]))
+        npc_phase f[NPC_SPATIAL];
+        if (npc_phase_find(g, 0, index / counts[2] / counts[1], &f[0]) &&
+            npc_phase_find(g, 1, index / counts[2] % counts[1], &f[1]) &&
+            npc_phase_find(g, 2, index % counts[2], &f[2]))
             status = run_phase(problem, f, weight);
     }
     free(weight);
