@@ -8,6 +8,7 @@ enum {
     MAX_TILES = 4,            /* of a piece: each use of a weight row in L1 serves so many */
     MAX_STAGED_ROWS = 256,    /* of a staging tile */
     PANEL_BYTES = 512 * 1024, /* of a piece's panels: they stay in L2 while the weights pass */
+    NEAR_WEIGHT_BYTES = 1024 * 1024, /* of a group, that stay in L2 from piece to piece */
     PIECES_PER_THREAD = 8
 };
 #define MIN_PIECE_FLOPS 4e5
@@ -24,82 +25,6 @@ typedef struct job {
     int staged;                           /* tiles may not be in place: see is_in_place */
     size_t table_bytes, panel_bytes, stage_bytes;
 } job;
-
-/* Cycles for one step of k of a tile: two multiply-adds or two loads a cycle, a latency of 4, and a
- * little for every load, so that of equals the tile with fewer loads wins. */
-static double tile_cycles(int64_t rows, int64_t vecs)
-{
-    double cycles = 0.5 * (double)(rows * vecs) + 0.04 * (double)(rows + vecs);
-    return cycles > 4.0 ? cycles : 4.0;
-}
-
-int npc_choose_tile_vecs(const npc_kernels *kernels, int64_t rows, int64_t pixels)
-{
-    const int64_t vectors = npc_ceil_div(pixels, kernels->lanes);
-    double best = 0;
-    int choice = 1;
-    for (int vecs = 1; vecs <= NPC_MAX_VECS; vecs++) {
-        const int64_t max_rows = kernels->max_rows[vecs];
-        if (max_rows == 0) continue;
-        const int64_t tiles = npc_ceil_div(vectors, vecs), narrow = vectors / tiles;
-        const int64_t wide_tiles = vectors - narrow * tiles;
-        const int64_t blocks = npc_ceil_div(rows, max_rows), low = rows / blocks;
-        const int64_t high_blocks = rows - low * blocks;
-        double cycles = 0;
-        for (int wide = 0; wide < 2; wide++) {
-            const int64_t count = wide ? wide_tiles : tiles - wide_tiles, width = narrow + wide;
-            if (count == 0) continue;
-            cycles += (double)count * ((double)high_blocks * tile_cycles(low + 1, width) +
-                                       (double)(blocks - high_blocks) * tile_cycles(low, width) +
-                                       1.5 * (double)width); /* packing */
-        }
-        if (best == 0 || cycles < best) {
-            best = cycles;
-            choice = vecs;
-        }
-    }
-    return choice;
-}
-
-void npc_panel_multiply(const npc_panel_product *p)
-{
-    const npc_kernels *kernels = p->kernels;
-    const int64_t size = (int64_t)npc_dtype_size(kernels->dtype);
-    const int64_t k = npc_split(p->depth, p->blocks, p->first);
-    npc_uk1_args args = {.blocks = p->last - p->first,
-                         .block_depth = p->depth / p->blocks,
-                         .long_blocks = p->depth % p->blocks - p->first,
-                         .accumulate = p->first > 0};
-    int vecs = 0;
-
-    for (int t = 0; t < p->tiles; t++) vecs = p->tile[t].vecs > vecs ? p->tile[t].vecs : vecs;
-    const int64_t row_blocks = npc_ceil_div(p->rows, kernels->max_rows[vecs]);
-    for (int64_t r = 0; r < row_blocks; r++) {
-        const int64_t begin = npc_split(p->rows, row_blocks, r);
-        const int rows = (int)(npc_split(p->rows, row_blocks, r + 1) - begin);
-        for (int i = 0; i < rows; i++)
-            args.a[i] = p->a + (begin + i) * p->a_stride_bytes + k * size;
-        args.bias = p->bias && p->last == p->blocks ? p->bias + begin * size : NULL;
-        for (int t = 0; t < p->tiles; t++) {
-            const npc_panel_tile *tile = &p->tile[t];
-            npc_pack_source source;
-            args.b = tile->panel;
-            args.b_stride = (int64_t)tile->vecs * kernels->lanes;
-            args.last_lanes = tile->last_lanes;
-            args.source = NULL;
-            if (r == 0 && tile->packer) { /* the first row block packs the panel for the others */
-                if (npc_panel_source(tile->packer, p->channel, k, &source))
-                    args.source = &source;
-                else
-                    npc_panel_pack(tile->packer, p->channel, k,
-                                   npc_split(p->depth, p->blocks, p->last), tile->panel,
-                                   args.b_stride);
-            }
-            for (int i = 0; i < rows; i++) args.c[i] = tile->c + (begin + i) * tile->c_stride_bytes;
-            npc_run_uk1(kernels, rows, tile->vecs, &args);
-        }
-    }
-}
 
 /* One target element by the definition: taps outside the source are skipped. In double precision,
  * in the order of the depth. */
@@ -212,22 +137,29 @@ typedef struct piece_tiles {
     char *stage[MAX_TILES];
 } piece_tiles;
 
+/* The first pixel of a tile, or the number of pixels. */
+static int64_t tile_begin(const job *j, int64_t tile)
+{
+    const npc_implicit_gemm *gemm = j->gemm;
+    return npc_min(gemm->batch * gemm->window->pixels,
+                   npc_split(j->vectors, j->tiles, tile) * gemm->kernels->lanes);
+}
+
 static void set_up_tiles(const job *j, piece_tiles *p, int64_t first, int64_t last, char *cursor)
 {
     const npc_implicit_gemm *gemm = j->gemm;
-    const int64_t lanes = gemm->kernels->lanes, pixels = gemm->batch * gemm->window->pixels;
+    const int lanes = gemm->kernels->lanes;
     p->count = (int)(last - first);
     p->packed_group = -1;
     for (int t = 0; t < p->count; t++) {
         npc_tile *tile = &p->tile[t];
-        const int64_t begin = npc_split(j->vectors, j->tiles, first + t) * lanes;
-        const int64_t end = npc_min(pixels, npc_split(j->vectors, j->tiles, first + t + 1) * lanes);
-        npc_tile_set(tile, gemm->window, begin, end - begin, (int)lanes);
+        const int64_t begin = tile_begin(j, first + t), end = tile_begin(j, first + t + 1);
+        npc_tile_set(tile, gemm->window, begin, end - begin, lanes);
         p->packer[t] = (npc_packer){.kernels = gemm->kernels, .window = gemm->window, .tile = tile};
         p->packer[t].segments = npc_scratch_take(&cursor, j->table_bytes);
         p->panel[t].panel = npc_scratch_take(&cursor, j->panel_bytes);
         p->panel[t].vecs = tile->vecs;
-        p->panel[t].last_lanes = tile->count - (tile->vecs - 1) * (int)lanes;
+        p->panel[t].last_lanes = tile->count - (tile->vecs - 1) * lanes;
         p->stage[t] = npc_scratch_take(&cursor, j->stage_bytes);
     }
 }
@@ -239,8 +171,37 @@ static int is_in_place(const job *j, const npc_tile *tile)
            tile->run[0].image == tile->run[tile->runs - 1].image;
 }
 
+/* The last tap of a pixel along an axis, or the nearest that exists. */
+static int64_t last_source(const npc_axis *axis, int64_t pixel)
+{
+    const int64_t source = npc_axis_source(axis, pixel, axis->taps - 1);
+    return npc_max(0, npc_min(source, axis->extent - 1));
+}
+
+/* What the piece after this one will read: for its first pixel's last tap and behind. The rows
+ * before were read by this piece. */
+static void find_next(const job *j, int64_t piece, int64_t group, npc_panel_product *product)
+{
+    const npc_implicit_gemm *gemm = j->gemm;
+    const npc_window *window = gemm->window;
+    const npc_array *s = window->source;
+    const npc_axis *axis = window->axis;
+    if (piece >= j->tile_groups || window->load_step != 1 || axis[1].step != 1) return;
+    const int64_t begin = tile_begin(j, npc_split(j->tiles, j->tile_groups, piece));
+    const int64_t end = tile_begin(j, npc_split(j->tiles, j->tile_groups, piece + 1));
+    const int64_t pixel = begin % window->pixels, line = pixel / axis[2].pixels;
+    product->next = s->data + begin / window->pixels * s->stride[0] +
+                    group * gemm->channels * s->stride[1] +
+                    last_source(&axis[0], line / axis[1].pixels) * s->stride[2] +
+                    last_source(&axis[1], line % axis[1].pixels) * s->stride[3] +
+                    pixel % axis[2].pixels * j->size;
+    product->next_lines = (end - begin) * j->size / NPC_CACHE_LINE + 1;
+    product->next_stride_bytes = s->stride[1];
+    product->taps = window->taps;
+}
+
 /* All of the depth for one unit of the piece's tiles. */
-static void run_unit(const job *j, piece_tiles *p, int64_t unit)
+static void run_unit(const job *j, piece_tiles *p, int64_t unit, int64_t next_piece)
 {
     const npc_implicit_gemm *gemm = j->gemm;
     const int64_t group = unit / j->row_parts, part = unit % j->row_parts, size = j->size;
@@ -257,10 +218,12 @@ static void run_unit(const job *j, piece_tiles *p, int64_t unit)
         .a_stride_bytes = j->depth * size,
         .rows = rows,
         .channel = group * gemm->channels,
+        .fetch_rows = gemm->rows * j->depth * size > NEAR_WEIGHT_BYTES,
         .tile = p->panel,
         .tiles = p->count,
     };
     const int packed = p->packed_group == group && j->panel_blocks == j->blocks;
+    find_next(j, next_piece, group, &product);
 
     for (int t = 0; t < p->count; t++) {
         npc_panel_tile *panel = &p->panel[t];
@@ -296,7 +259,7 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
                  npc_split(j->tiles, j->tile_groups, index + 1), cursor);
     for (int64_t unit = npc_split(j->units, j->unit_parts, part);
          unit < npc_split(j->units, j->unit_parts, part + 1); unit++)
-        run_unit(j, p, unit);
+        run_unit(j, p, unit, index + 1);
     return NPC_OK;
 }
 
@@ -341,25 +304,28 @@ npc_implicit_gemm npc_forward_gemm(const npc_conv_problem *problem, const npc_wi
                                .finish = npc_finish_of(problem)};
 }
 
-npc_status npc_implicit_gemm_run(const npc_implicit_gemm *gemm, npc_team *team)
+npc_status npc_implicit_gemm_run(const npc_implicit_gemm *given, npc_team *team)
 {
-    const npc_window *window = gemm->window;
-    const npc_array *t = &gemm->target;
-    const npc_axis *axis = window->axis;
-    const int64_t pixels = gemm->batch * window->pixels;
-    job j = {.gemm = gemm, .size = (int64_t)npc_dtype_size(window->dtype)};
+    npc_window joined = *given->window;
+    npc_implicit_gemm joined_gemm = *given;
+    const npc_implicit_gemm *gemm = given;
+    const npc_window *window = given->window;
+    const int64_t pixels = given->batch * window->pixels;
+    job j = {.size = (int64_t)npc_dtype_size(window->dtype)};
 
-    if (pixels == 0 || gemm->groups * gemm->rows == 0) return NPC_OK;
+    if (pixels == 0 || given->groups * given->rows == 0) return NPC_OK;
+    j.flat_target = npc_pixels_follow(&given->target, window, j.size);
+    if (j.flat_target && npc_window_join(&joined)) {
+        joined_gemm.window = window = &joined;
+        gemm = &joined_gemm;
+    }
+    j.gemm = gemm;
     const int vecs = npc_choose_tile_vecs(gemm->kernels, gemm->rows, pixels);
     const int64_t tile_bytes = (int64_t)vecs * gemm->kernels->lanes * j.size;
     j.depth = gemm->channels * window->taps;
     j.blocks = npc_depth_blocks(j.depth);
     j.vectors = npc_ceil_div(pixels, gemm->kernels->lanes);
     j.tiles = npc_ceil_div(j.vectors, vecs);
-    j.flat_target =
-        (axis[2].pixels == 1 || t->stride[4] == j.size) &&
-        (axis[1].pixels == 1 || t->stride[3] == axis[2].pixels * j.size) &&
-        (axis[0].pixels == 1 || t->stride[2] == axis[1].pixels * axis[2].pixels * j.size);
     j.staged = !j.flat_target || gemm->batch > 1 || gemm->finish.add_is_y;
     plan_pieces(&j, team->threads);
 

@@ -8,7 +8,7 @@
 
 #include "../plan/conv_plan.h"
 #include "finish.h"
-#include "panel.h"
+#include "panel_product.h"
 
 typedef struct npc_implicit_gemm {
     const npc_kernels *kernels;
@@ -25,41 +25,5 @@ typedef struct npc_implicit_gemm {
 npc_implicit_gemm npc_forward_gemm(const npc_conv_problem *problem, const npc_window *window);
 
 npc_status npc_implicit_gemm_run(const npc_implicit_gemm *gemm, npc_team *team);
-
-/* The depth of a product is summed in blocks, each a chain from zero, added in order: short chains
- * keep the rounding error down (design: at most 8 u on uniform data). Blocks depend on the depth
- * alone. */
-enum { NPC_DEPTH_BLOCK = 128 };
-NPC_INLINE int64_t npc_depth_blocks(int64_t depth)
-{
-    return depth <= 0 ? 1 : npc_ceil_div(depth, NPC_DEPTH_BLOCK);
-}
-
-/* A tile of a product: its panel, packed or to be packed on the way, and where its result goes. */
-typedef struct npc_panel_tile {
-    npc_packer *packer; /* NULL: the panel is packed */
-    char *panel;        /* rows of vecs vectors, the first of depth block `first` */
-    char *c;            /* of the first row */
-    int64_t c_stride_bytes;
-    int vecs, last_lanes;
-} npc_panel_tile;
-
-/* Multiplies `rows` weight rows with depth blocks [first, last) of `blocks` of a few tiles: c += or
- * = a x panel, and the bias (of the first row, or NULL) with the last block. A block of rows is
- * used for all tiles while it is in L1, the panels stay in L2. */
-typedef struct npc_panel_product {
-    const npc_kernels *kernels;
-    int64_t depth, blocks, first, last;
-    const char *a, *bias; /* of the first row at depth 0 */
-    int64_t a_stride_bytes, rows;
-    int64_t channel; /* of the source, from which panels are packed */
-    npc_panel_tile *tile;
-    int tiles;
-} npc_panel_product;
-
-void npc_panel_multiply(const npc_panel_product *product);
-
-/* How many vectors wide tiles should be for so many rows and pixels. */
-int npc_choose_tile_vecs(const npc_kernels *kernels, int64_t rows, int64_t pixels);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { ROWS_AHEAD = 16 }; /* that packing fetches: about as many as memory needs to answer */
+
 void npc_axis_valid(const npc_axis *axis, int64_t tap, int64_t *begin, int64_t *end)
 {
     const int64_t offset = axis->first + tap * axis->spacing, last = axis->extent - 1 - offset;
@@ -51,6 +53,30 @@ void npc_window_forward(npc_window *window, const npc_conv_geometry *g, const np
                                      .first = -g->pad_before[i],
                                      .spacing = g->dilation[i]};
     npc_window_finish(window);
+}
+
+int npc_pixels_follow(const npc_array *array, const npc_window *window, int64_t size)
+{
+    const npc_axis *axis = window->axis;
+    return (axis[2].pixels == 1 || array->stride[4] == size) &&
+           (axis[1].pixels == 1 || array->stride[3] == axis[2].pixels * size) &&
+           (axis[0].pixels == 1 || array->stride[2] == axis[1].pixels * axis[2].pixels * size);
+}
+
+int npc_window_join(npc_window *window)
+{
+    for (int i = 0; i < NPC_SPATIAL; i++) {
+        const npc_axis *axis = &window->axis[i];
+        if (axis->taps != 1 || axis->step != 1 || axis->first != 0 || axis->extent != axis->pixels)
+            return 0;
+    }
+    if (!window->load_step ||
+        !npc_pixels_follow(window->source, window, (int64_t)npc_dtype_size(window->dtype)))
+        return 0;
+    const npc_axis one = {.extent = 1, .pixels = 1, .step = 1, .taps = 1, .inner_end = 1};
+    window->axis[2].extent = window->axis[2].pixels = window->axis[2].inner_end = window->pixels;
+    window->axis[0] = window->axis[1] = one;
+    return 1;
 }
 
 void npc_tile_set(npc_tile *tile, const npc_window *window, int64_t first, int64_t count, int lanes)
@@ -204,6 +230,7 @@ int npc_panel_source(npc_packer *packer, int64_t channel, int64_t k_begin, npc_p
     if (packer->tap_end == 0) build_segments(packer, 0, taps);
     *source = (npc_pack_source){.base = window->source->data + (channel + k_begin / taps) * stride,
                                 .channel_stride_bytes = stride,
+                                .ahead_bytes = stride * npc_ceil_div(ROWS_AHEAD, taps),
                                 .segments = packer->segments,
                                 .step = window->load_step,
                                 .taps = taps,

@@ -35,6 +35,13 @@ void npc_window_forward(npc_window *window, const npc_conv_geometry *g, const np
 /* Derives the rest from `source`, `dtype` and the axes' first six numbers. */
 void npc_window_finish(npc_window *window);
 
+/* Where every tap of a pixel is the pixel itself and the source's pixels follow each other, makes
+ * one long row of an image, which packs faster. Returns whether it did. */
+int npc_window_join(npc_window *window);
+/* Whether the window's pixels of an image follow each other in an array that holds one element for
+ * each, `size` bytes apart. */
+int npc_pixels_follow(const npc_array *array, const npc_window *window, int64_t size);
+
 /* The source coordinate of a tap of a pixel along an axis, and whether it exists. */
 NPC_INLINE int64_t npc_axis_source(const npc_axis *axis, int64_t pixel, int64_t tap)
 {

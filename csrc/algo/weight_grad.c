@@ -238,7 +238,6 @@ static void plan_blocks(job *j)
 {
     const npc_conv_geometry *g = j->problem->geometry;
     const npc_array *y = &j->problem->arrays->y;
-    const npc_axis *axis = j->window.axis;
     const int64_t lanes = j->problem->kernels->lanes;
     const int64_t weights = g->out_channels * j->depth * j->size;
 
@@ -254,10 +253,7 @@ static void plan_blocks(job *j)
     j->parts = npc_ceil_div(WANTED_PIECES, j->stretches * g->groups);
     j->parts = npc_min(j->parts, 1 + npc_max(2, FREE_PARTIAL_BYTES / npc_max(weights, 1)));
     j->parts = npc_min(npc_min(j->parts, MAX_PARTS), j->blocks);
-    j->flat_grad =
-        npc_is_plain(y, j->problem->dtype) && (axis[2].pixels == 1 || y->stride[4] == j->size) &&
-        (axis[1].pixels == 1 || y->stride[3] == axis[2].pixels * j->size) &&
-        (axis[0].pixels == 1 || y->stride[2] == axis[1].pixels * axis[2].pixels * j->size);
+    j->flat_grad = npc_is_plain(y, j->problem->dtype) && npc_pixels_follow(y, &j->window, j->size);
 }
 
 npc_status npc_weight_grad(npc_conv_problem *problem, int vector_loads)

@@ -36,6 +36,7 @@ typedef struct npc_pack_segment {
 typedef struct npc_pack_source {
     const char *base; /* the first channel */
     int64_t channel_stride_bytes;
+    int64_t ahead_bytes; /* what is read so far behind is fetched into the cache meanwhile */
     const npc_pack_segment *segments; /* of tap 0, vector after vector, tap after tap */
     int64_t step;                     /* 1 or 2 */
     int64_t taps;
@@ -49,7 +50,9 @@ typedef struct npc_pack_source {
  * then add, where the ISA has no fma), whatever the tile; the blocks are added in order, to what c
  * holds if `accumulate` is set; `bias` (one per row, or NULL) is added last. The packing variant
  * fills the panel's rows from `source` as it multiplies, which hides the packing behind the
- * arithmetic. */
+ * arithmetic. The other variant fetches lines that will be wanted soon into L2: in each block the
+ * first `ahead_steps` steps fetch one each, `ahead_step_bytes` apart, and the next block goes on
+ * `ahead_jump_bytes` further; the addresses need not exist. */
 typedef struct npc_uk1_args {
     int64_t blocks, block_depth, long_blocks;
     const void *a[NPC_MAX_ROWS];
@@ -60,6 +63,8 @@ typedef struct npc_uk1_args {
     int32_t accumulate;
     int32_t last_lanes;            /* lanes of the tile's last vector that are stored, >= 1 */
     const npc_pack_source *source; /* NULL: the panel is packed */
+    const char *ahead;             /* used if ahead_steps > 0 */
+    int64_t ahead_steps, ahead_step_bytes, ahead_jump_bytes;
 } npc_uk1_args;
 
 /* Packs `rows` rows of `vecs` vectors. */

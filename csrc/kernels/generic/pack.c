@@ -7,7 +7,7 @@ void NPC_NAME(pack)(const npc_pack_args *args)
     NPC_T *row = args->panel;
     for (int64_t k = 0; k < args->rows; k++, row += args->panel_stride) {
         for (int64_t j = 0; j < args->vecs; j++)
-            NPC_V(store)(row + j * NPC_LANES, NPC_V(pack_vector)(&at, &args->source));
-        NPC_V(pack_next_row)(&at, &args->source);
+            NPC_V(store)(row + j * NPC_LANES, NPC_V(pack_vector)(&at));
+        NPC_V(pack_next_row)(&at);
     }
 }

@@ -19,6 +19,9 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
     const NPC_T *a[NPC_MAX_ROWS];
     NPC_V(pack_cursor) at = {0};
     int64_t k = 0;
+    const int64_t ahead_step = args->ahead_step_bytes;
+    /* An address to fetch in every step, even where there is nothing more: that spares a branch. */
+    uintptr_t ahead = args->ahead_steps > 0 ? (uintptr_t)args->ahead : (uintptr_t)args->b;
 
     assert(args->blocks >= 1 && last >= 1 && last <= NPC_LANES);
     if (pack) at = NPC_V(pack_start)(args->source);
@@ -31,6 +34,7 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
     }
     for (int64_t block = 0; block < args->blocks; block++) {
         const int64_t end = k + args->block_depth + (block < args->long_blocks);
+        const int64_t ahead_end = k + args->ahead_steps;
         NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
         NPC_UNROLL
         for (int i = 0; i < rows; i++) {
@@ -42,13 +46,18 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
             NPC_UNROLL
             for (int j = 0; j < vecs; j++) {
                 if (pack) {
-                    panel[j] = NPC_V(pack_vector)(&at, args->source);
+                    panel[j] = NPC_V(pack_vector)(&at);
                     NPC_V(store)(b + j * NPC_LANES, panel[j]);
                 } else {
                     panel[j] = NPC_V(load)(b + j * NPC_LANES);
                 }
             }
-            if (pack) NPC_V(pack_next_row)(&at, args->source);
+            if (pack) {
+                NPC_V(pack_next_row)(&at);
+            } else {
+                __builtin_prefetch((const char *)ahead, 0, 2);
+                ahead += k < ahead_end ? (uintptr_t)ahead_step : 0;
+            }
             b += b_stride;
             NPC_UNROLL
             for (int i = 0; i < rows; i++) {
@@ -57,6 +66,7 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
                 for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(fma)(w, panel[j], acc[i][j]);
             }
         }
+        if (!pack && args->ahead_steps > 0) ahead += (uintptr_t)args->ahead_jump_bytes;
         const NPC_T *bias = block == args->blocks - 1 ? args->bias : NULL;
         const int accumulate = args->accumulate || block > 0;
         NPC_UNROLL
