@@ -180,6 +180,24 @@ def test_every_count_of_leftover_pixels(width: int, dtype: str) -> None:
     check_exact(replace(case, x_form=Form(dtype), seed=width))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("channels", "out_channels", "size", "kernel"),
+    [(300, 1000, 7, 1), (260, 130, 15, 3), (37, 300, 19, 5), (200, 64, 40, 1)],
+)
+def test_weights_and_images_beyond_the_cache(
+    channels: int, out_channels: int, size: int, kernel: int, dtype: str
+) -> None:
+    # Lines are fetched ahead here, in the last tile and row block too, where nothing follows.
+    rng = np.random.default_rng(channels)
+    x = rng.integers(-4, 5, (2, channels, size, size)).astype(dtype)
+    weight = rng.integers(-4, 5, (out_channels, channels, kernel, kernel)).astype(dtype)
+    y = npconv.conv2d(x, weight, precision="strict", algorithm="direct")
+    assert_same_values(y, npconv.conv2d(x, weight, algorithm="im2col"))
+    some = slice(None, None, 50)
+    assert_same_values(y[:, some], reference.conv2d(x, weight[some]))
+
+
 @given(conv_cases(largest_channels=2, largest_size=8))
 def test_strict_precision_is_exact_too(case: ConvCase) -> None:
     x, weight, bias = case.operands(integers=True)

@@ -278,7 +278,8 @@ static void plan_pieces(job *j, int threads)
     if (j->staged) j->row_parts = npc_max(j->row_parts, npc_ceil_div(gemm->rows, MAX_STAGED_ROWS));
     if (j->tile_groups * gemm->groups * j->row_parts < wanted) {
         /* Each part packs the panel for itself: no more parts than repay it. */
-        const int64_t most = npc_max(gemm->rows / 32, 1);
+        const int64_t most =
+            npc_max(1, npc_max(gemm->rows / 128, npc_min(threads, gemm->rows / 32)));
         const int64_t parts = npc_ceil_div(wanted, j->tile_groups * gemm->groups);
         j->row_parts = npc_max(j->row_parts, npc_min(most, parts));
     }

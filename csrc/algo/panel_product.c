@@ -36,45 +36,75 @@ int npc_choose_tile_vecs(const npc_kernels *kernels, int64_t rows, int64_t pixel
     return choice;
 }
 
-/* Spreads the fetching of the next block of rows, those in `a`, over this block's kernels. */
-static void fetch_rows(const npc_panel_product *p, int64_t r, int64_t row_blocks, int t, int64_t k,
-                       int64_t depth, npc_uk1_args *args)
+/* What the kernels of a product fetch into L2 while they run, a line at a time. */
+typedef struct ahead {
+    int64_t k, depth;           /* of the panels */
+    int64_t share, count, pace; /* for the next source: see fetch_next */
+    const char *next;
+} ahead;
+
+/* Steps between two of `count` fetches: few at once, or they fill the line buffers. */
+static int64_t pace_of(int64_t count, int64_t steps)
+{
+    int64_t pace = 1;
+    while (count > 0 && 2 * pace * count <= steps) pace *= 2;
+    return pace;
+}
+
+static ahead plan_ahead(const npc_panel_product *p, int64_t row_blocks)
+{
+    ahead plan = {.k = npc_split(p->depth, p->blocks, p->first)};
+    plan.depth = npc_split(p->depth, p->blocks, p->last) - plan.k;
+    if (p->next && row_blocks > 1) {
+        const int64_t block = p->depth / p->blocks;
+        plan.share = npc_max(1, (row_blocks - 1) * p->tiles / p->next_lines);
+        plan.count = npc_ceil_div(npc_ceil_div(block, p->taps), plan.share);
+        plan.pace = pace_of(plan.count, block);
+        plan.next = p->next + plan.k / p->taps * p->next_stride_bytes;
+    }
+    return plan;
+}
+
+/* The next block of rows, those in `a`, spread over this block's kernels. */
+static void fetch_rows(const npc_panel_product *p, const ahead *plan, int64_t r, int64_t row_blocks,
+                       int t, npc_uk1_args *args)
 {
     const int64_t begin = npc_split(p->rows, row_blocks, r + 1);
     const int64_t rows = npc_split(p->rows, row_blocks, r + 2) - begin;
     const int64_t size = (int64_t)npc_dtype_size(p->kernels->dtype);
     const int64_t parts = p->tiles * args->blocks, part = t * args->blocks;
-    const char *a = p->a + begin * p->a_stride_bytes + k * size;
+    const char *a = p->a + begin * p->a_stride_bytes + plan->k * size;
 
     args->ahead_step_bytes = NPC_CACHE_LINE;
-    if (depth == p->depth) { /* rows follow each other: in each block an equal part of them */
-        args->ahead_steps =
+    if (plan->depth == p->depth) { /* rows follow each other: in each block an equal part of them */
+        args->ahead_count =
             npc_ceil_div(npc_ceil_div(rows * p->a_stride_bytes, NPC_CACHE_LINE), parts);
         args->ahead_jump_bytes = 0;
-        args->ahead = a + part * args->ahead_steps * NPC_CACHE_LINE;
+        args->ahead = a + part * args->ahead_count * NPC_CACHE_LINE;
     } else if (part < rows) { /* in each block a row's stretch of the depth */
-        args->ahead_steps = depth * size / NPC_CACHE_LINE + 1;
-        args->ahead_jump_bytes = p->a_stride_bytes - args->ahead_steps * NPC_CACHE_LINE;
+        args->ahead_count = plan->depth * size / NPC_CACHE_LINE + 1;
+        args->ahead_jump_bytes = p->a_stride_bytes - args->ahead_count * NPC_CACHE_LINE;
         args->ahead = a + part * p->a_stride_bytes;
     }
+    args->ahead_pace = pace_of(args->ahead_count, args->block_depth);
 }
 
-/* What the kernel of row block r and tile t fetches into L2 while it runs. */
-static void plan_ahead(const npc_panel_product *p, int64_t r, int64_t row_blocks, int t,
+/* A line of every channel of the next piece's source, by one kernel or, if there are more kernels
+ * than lines, shared out to several. */
+static void fetch_next(const npc_panel_product *p, const ahead *plan, int64_t kernel,
                        npc_uk1_args *args)
 {
-    const int64_t k = npc_split(p->depth, p->blocks, p->first);
-    const int64_t depth = npc_split(p->depth, p->blocks, p->last) - k;
-    const int64_t line = (r - 1) * p->tiles + t; /* of each channel: one in each kernel */
-
-    args->ahead_steps = 0;
-    if (p->fetch_rows && r + 1 < row_blocks) fetch_rows(p, r, row_blocks, t, k, depth, args);
-    if (args->ahead_steps == 0 && p->next && r > 0 && line < p->next_lines) {
-        args->ahead_steps = npc_ceil_div(args->block_depth, p->taps);
-        args->ahead_step_bytes = p->next_stride_bytes;
-        args->ahead_jump_bytes = 0;
-        args->ahead = p->next + k / p->taps * p->next_stride_bytes + line * NPC_CACHE_LINE;
+    int64_t line = kernel, channel = 0;
+    if (plan->share > 1) {
+        line = kernel / plan->share;
+        channel = kernel % plan->share;
     }
+    if (line >= p->next_lines) return;
+    args->ahead_count = plan->count;
+    args->ahead_pace = plan->pace;
+    args->ahead_step_bytes = plan->share * p->next_stride_bytes;
+    args->ahead_jump_bytes = 0;
+    args->ahead = plan->next + channel * p->next_stride_bytes + line * NPC_CACHE_LINE;
 }
 
 void npc_panel_multiply(const npc_panel_product *p)
@@ -90,6 +120,7 @@ void npc_panel_multiply(const npc_panel_product *p)
 
     for (int t = 0; t < p->tiles; t++) vecs = p->tile[t].vecs > vecs ? p->tile[t].vecs : vecs;
     const int64_t row_blocks = npc_ceil_div(p->rows, kernels->max_rows[vecs]);
+    const ahead plan = plan_ahead(p, row_blocks);
     for (int64_t r = 0; r < row_blocks; r++) {
         const int64_t begin = npc_split(p->rows, row_blocks, r);
         const int rows = (int)(npc_split(p->rows, row_blocks, r + 1) - begin);
@@ -112,7 +143,11 @@ void npc_panel_multiply(const npc_panel_product *p)
                                    args.b_stride);
             }
             for (int i = 0; i < rows; i++) args.c[i] = tile->c + (begin + i) * tile->c_stride_bytes;
-            plan_ahead(p, r, row_blocks, t, &args);
+            args.ahead_count = 0;
+            args.ahead_pace = 1;
+            if (p->fetch_rows && r + 1 < row_blocks) fetch_rows(p, &plan, r, row_blocks, t, &args);
+            if (args.ahead_count == 0 && plan.next && r > 0)
+                fetch_next(p, &plan, (r - 1) * p->tiles + t, &args);
             npc_run_uk1(kernels, rows, tile->vecs, &args);
         }
     }

@@ -181,8 +181,12 @@ double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth
         !k->uk1[vecs][rows] || depth < 0 || depth > MAX_DEPTH)
         return 0.0;
     const int64_t size = (int64_t)npc_dtype_size(dtype), lanes = (int64_t)k->lanes * vecs;
-    npc_uk1_args args = {
-        .blocks = 1, .block_depth = depth, .b = b, .b_stride = lanes, .last_lanes = k->lanes};
+    npc_uk1_args args = {.blocks = 1,
+                         .block_depth = depth,
+                         .ahead_pace = 1,
+                         .b = b,
+                         .b_stride = lanes,
+                         .last_lanes = k->lanes};
     for (int i = 0; i < rows; i++) {
         args.a[i] = a + i * depth * size;
         args.c[i] = c + i * lanes * size;

@@ -50,9 +50,10 @@ typedef struct npc_pack_source {
  * then add, where the ISA has no fma), whatever the tile; the blocks are added in order, to what c
  * holds if `accumulate` is set; `bias` (one per row, or NULL) is added last. The packing variant
  * fills the panel's rows from `source` as it multiplies, which hides the packing behind the
- * arithmetic. The other variant fetches lines that will be wanted soon into L2: in each block the
- * first `ahead_steps` steps fetch one each, `ahead_step_bytes` apart, and the next block goes on
- * `ahead_jump_bytes` further; the addresses need not exist. */
+ * arithmetic. The other variant fetches lines that will be wanted soon into L2, at a pace that
+ * leaves room for its own reads: in each block, one every `ahead_pace` steps (a power of two) until
+ * `ahead_count` are fetched, `ahead_step_bytes` apart; the next block goes on `ahead_jump_bytes`
+ * further. The addresses need not exist. */
 typedef struct npc_uk1_args {
     int64_t blocks, block_depth, long_blocks;
     const void *a[NPC_MAX_ROWS];
@@ -63,8 +64,8 @@ typedef struct npc_uk1_args {
     int32_t accumulate;
     int32_t last_lanes;            /* lanes of the tile's last vector that are stored, >= 1 */
     const npc_pack_source *source; /* NULL: the panel is packed */
-    const char *ahead;             /* used if ahead_steps > 0 */
-    int64_t ahead_steps, ahead_step_bytes, ahead_jump_bytes;
+    const char *ahead;             /* used if ahead_count > 0 */
+    int64_t ahead_count, ahead_pace, ahead_step_bytes, ahead_jump_bytes;
 } npc_uk1_args;
 
 /* Packs `rows` rows of `vecs` vectors. */

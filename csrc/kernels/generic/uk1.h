@@ -19,9 +19,9 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
     const NPC_T *a[NPC_MAX_ROWS];
     NPC_V(pack_cursor) at = {0};
     int64_t k = 0;
-    const int64_t ahead_step = args->ahead_step_bytes;
+    const int64_t ahead_step = args->ahead_step_bytes, ahead_mask = args->ahead_pace - 1;
     /* An address to fetch in every step, even where there is nothing more: that spares a branch. */
-    uintptr_t ahead = args->ahead_steps > 0 ? (uintptr_t)args->ahead : (uintptr_t)args->b;
+    uintptr_t ahead = args->ahead_count > 0 ? (uintptr_t)args->ahead : (uintptr_t)args->b;
 
     assert(args->blocks >= 1 && last >= 1 && last <= NPC_LANES);
     if (pack) at = NPC_V(pack_start)(args->source);
@@ -34,7 +34,7 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
     }
     for (int64_t block = 0; block < args->blocks; block++) {
         const int64_t end = k + args->block_depth + (block < args->long_blocks);
-        const int64_t ahead_end = k + args->ahead_steps;
+        const int64_t ahead_end = k + args->ahead_count * args->ahead_pace;
         NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
         NPC_UNROLL
         for (int i = 0; i < rows; i++) {
@@ -56,7 +56,7 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
                 NPC_V(pack_next_row)(&at);
             } else {
                 __builtin_prefetch((const char *)ahead, 0, 2);
-                ahead += k < ahead_end ? (uintptr_t)ahead_step : 0;
+                ahead += k < ahead_end && (k & ahead_mask) == 0 ? (uintptr_t)ahead_step : 0;
             }
             b += b_stride;
             NPC_UNROLL
@@ -66,7 +66,7 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
                 for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(fma)(w, panel[j], acc[i][j]);
             }
         }
-        if (!pack && args->ahead_steps > 0) ahead += (uintptr_t)args->ahead_jump_bytes;
+        if (!pack && args->ahead_count > 0) ahead += (uintptr_t)args->ahead_jump_bytes;
         const NPC_T *bias = block == args->blocks - 1 ? args->bias : NULL;
         const int accumulate = args->accumulate || block > 0;
         NPC_UNROLL
