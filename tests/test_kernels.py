@@ -141,6 +141,21 @@ def sweep_others(isa: str, dtype: str) -> None:
     assert_same_values(dw, reference.conv2d_weight_grad(grad, x, (3, 2, 3, 3), padding=1))
 
 
+def sweep_small(isa: str, dtype: str) -> None:
+    """Small images: rows of one and of more vectors, and every count of channels left over."""
+    for width in (1, 2, 5, 16, 19, 33):
+        for stride, dilation in [(1, 1), (2, 1), (1, 2), (2, 3)]:
+            x, weight = integers((2, 4, 5, width), dtype), integers((7, 2, 3, 3), dtype, seed=2)
+            settings = {"stride": stride, "padding": 2 * dilation, "dilation": dilation}
+            for channels in (1, 2, 3, 7):
+                filters = np.concatenate([weight[:channels]] * 2)
+                expected = reference.conv2d(x, filters, **settings, groups=2)
+                if expected[0].size * 18 > 4096:
+                    break
+                y = npconv.conv2d(x, filters, **settings, groups=2, algorithm="small", isa=isa)
+                assert_same_values(y, expected)
+
+
 @each_isa
 @each_dtype
 def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
@@ -153,6 +168,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_dots,
         sweep_depthwise,
         sweep_others,
+        sweep_small,
     ):
         sweep(isa, dtype)
     slots = {

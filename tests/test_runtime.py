@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+from variants import GENERAL_ALGORITHMS
 
 import npconv
 from npconv import _native
@@ -109,7 +110,7 @@ def test_num_threads_of_a_call_leaves_the_default_alone():
 # --- forcing -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithm", _native.conv_algorithms())
+@pytest.mark.parametrize("algorithm", GENERAL_ALGORITHMS)
 @pytest.mark.parametrize("isa", USABLE)
 def test_what_is_forced_runs(algorithm, isa):
     npconv.conv2d(X, W, algorithm=algorithm, isa=isa)
@@ -199,7 +200,7 @@ def test_without_the_environment_all_usable_cores_are_used():
         ({"NPCONV_NUM_THREADS": "1.5"}, "NPCONV_NUM_THREADS must be an integer, got '1.5'"),
         ({"NPCONV_NUM_THREADS": "0"}, "NPCONV_NUM_THREADS must be at least 1, got 0"),
         ({"NPCONV_NUM_THREADS": "99999"}, "NPCONV_NUM_THREADS must be at most 1024, got 99999"),
-        ({"NPCONV_ALGORITHM": "fft"}, "NPCONV_ALGORITHM must be 'auto' or 'direct' or"),
+        ({"NPCONV_ALGORITHM": "fft"}, "NPCONV_ALGORITHM must be 'auto' or 'small' or"),
         ({"NPCONV_ISA": "sse9"}, "NPCONV_ISA must be 'auto' or 'avx512' or"),
     ],
 )

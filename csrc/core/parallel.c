@@ -146,10 +146,22 @@ static void work(loop *l, int caller)
     npc_fp_leave(env);
 }
 
+/* A small call: no more than the task. */
+static npc_status run_one(npc_team *team, npc_task task, void *context)
+{
+    team->pieces++;
+    if (team->threads_used == 0) team->threads_used = 1;
+    const npc_fp_env env = npc_fp_enter();
+    const npc_status status = task(context, 0, NULL);
+    npc_fp_leave(env);
+    return status;
+}
+
 npc_status npc_parallel_for(npc_team *team, int64_t pieces, size_t scratch_bytes, npc_task task,
                             void *context)
 {
     if (pieces <= 0) return NPC_OK;
+    if (pieces == 1 && scratch_bytes == 0) return run_one(team, task, context);
     loop l = {.task = task,
               .context = context,
               .pieces = pieces,

@@ -170,6 +170,13 @@ void npc_run_depthwise_any(const npc_kernels *k, const npc_depthwise_any_args *a
     k->depthwise_any(args);
 }
 
+void npc_run_small(const npc_kernels *k, const npc_small_args *args)
+{
+    assert(args->taps[1] <= NPC_MAX_SMALL_TAPS && (args->step[1] == 1 || args->step[1] == 2));
+    mark(k, SLOT_small, 0);
+    k->small(args);
+}
+
 double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)
 {
     enum { MAX_DEPTH = 512 };

@@ -12,9 +12,10 @@
 #include "../include/npc.h"
 
 enum {
-    NPC_MAX_ROWS = 14, /* of a UK1 tile */
-    NPC_MAX_VECS = 4,  /* likewise */
-    NPC_MAX_TILE = 64, /* the most lanes of a tile: 4 vectors of 16 floats */
+    NPC_MAX_ROWS = 14,       /* of a UK1 tile */
+    NPC_MAX_VECS = 4,        /* likewise */
+    NPC_MAX_TILE = 64,       /* the most lanes of a tile: 4 vectors of 16 floats */
+    NPC_MAX_SMALL_TAPS = 16, /* of a kernel's row */
     NPC_MAX_DOT_ROWS = 4,
     NPC_MAX_DOT_COLS = 6,
     NPC_DEPTHWISE_ROWS = 4, /* of the result, computed at once */
@@ -152,6 +153,22 @@ typedef struct npc_depthwise_any_args {
     int32_t accumulate;
 } npc_depthwise_any_args;
 typedef void npc_depthwise_any_fn(const npc_depthwise_any_args *args);
+/* A convolution of one small image: y[k][h][w] = bias[k] + the sum over (c, r, s), in one chain of
+ * fused multiply-adds from zero in this order, of weight[k][c][r][s] times the pixel of x[c] in row
+ * h * step[0] + first[0] + r * spacing[0] and column w * step[1] + first[1] + s * spacing[1]. Rows
+ * outside the image are skipped; columns outside, where tap s has no pixels but those in
+ * [begin[s], end[s]), count as zero. step[1] is 1 or 2; the elements of a row of x and of y follow
+ * each other. */
+typedef struct npc_small_args {
+    const void *x, *weight, *bias; /* bias may be NULL */
+    void *y;
+    int64_t channels, rows, height; /* of x, of y, of an image in x */
+    int64_t channel_stride_bytes, row_stride_bytes;
+    int64_t y_channel_stride_bytes, y_row_stride_bytes;
+    int64_t pixels[2], taps[2], step[2], spacing[2], first[2]; /* vertical, horizontal */
+    const int32_t *begin, *end;
+} npc_small_args;
+typedef void npc_small_fn(const npc_small_args *args);
 
 typedef struct npc_kernels {
     int isa;
@@ -171,6 +188,7 @@ typedef struct npc_kernels {
     npc_depthwise_3x3_fn *depthwise_3x3;
     npc_depthwise_5x5_fn *depthwise_5x5;
     npc_depthwise_any_fn *depthwise_any;
+    npc_small_fn *small;
 } npc_kernels;
 
 /* The tables of an ISA that is compiled in, or NULL; dtype is F32 or F64. */
@@ -188,5 +206,6 @@ void npc_run_max_row(const npc_kernels *kernels, const npc_max_row_args *args);
 void npc_run_finish(const npc_kernels *kernels, const npc_finish_args *args);
 void npc_run_depthwise(const npc_kernels *kernels, int size, const npc_depthwise_args *args);
 void npc_run_depthwise_any(const npc_kernels *kernels, const npc_depthwise_any_args *args);
+void npc_run_small(const npc_kernels *kernels, const npc_small_args *args);
 
 #endif

@@ -7,7 +7,8 @@ NPCONV_NUM_THREADS
 NPCONV_ISA
     The instruction set to use where a call does not name one: "avx512", "avx2", "plain", ...
 NPCONV_ALGORITHM
-    The algorithm of every convolution that does not name one: "direct", "im2col", "reference".
+    The algorithm of every convolution that does not name one: "direct", "im2col",
+    "reference", or another that ``show_config`` lists, where it accepts.
 """
 
 from __future__ import annotations
@@ -266,7 +267,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
     Examples
     --------
     >>> import npconv
-    >>> npconv.show_config("dict")["algorithms"]
+    >>> npconv.show_config("dict")["algorithms"][-3:]
     ['direct', 'im2col', 'reference']
     """
     checks.choice(mode, "mode", ("print", "dict"))
