@@ -60,7 +60,7 @@ def guarded_call(
     for guard in guards:
         if guard:
             guard.forbid_writing()
-    junk = np.full(expected.shape, np.nan if expected.dtype.kind == "f" else -7, expected.dtype)
+    junk = np.full(expected.shape, np.nan if expected.dtype.kind == "f" else 77, expected.dtype)
     out = Guarded(junk, at)
     call(*(guard and guard.array for guard in guards), out.array)
     assert_same_values(out.array, expected)
@@ -154,6 +154,11 @@ def run_pool(case: PoolCase, dtype: str, variant: dict[str, Any], threads: int, 
         def backward(grad: Any, indices: Any, out: Any, kind: str = kind) -> None:
             _native.max_pool_backward(g, grad, indices, out, kind, options)
 
+        if kind == "window":
+            announce("bytes")
+            small = indices.astype(np.uint8)
+            guarded_call(positions, at, small, x)
+            guarded_call(backward, at, dx, y, small)
         announce(f"maxima, {kind}")
         guarded_call(forward, at, y, x)
         announce(f"indices, {kind}")

@@ -40,8 +40,8 @@ OPERATIONS = {
     ),
     "max_pool2d": (
         "(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, "
-        "return_indices=False, *, indices='flat', layout='NCHW', isa=None, num_threads=None, "
-        "out=None)"
+        "return_indices=False, *, indices='flat', index_dtype='int64', layout='NCHW', isa=None, "
+        "num_threads=None, out=None)"
     ),
     "max_pool2d_backward": (
         "(grad, indices, input_shape, kernel_size, stride=None, padding=0, dilation=1, "

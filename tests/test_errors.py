@@ -500,6 +500,9 @@ OPTION_ROWS = [
     row(pool(ceil_mode=1), TypeError, "ceil_mode must be True or False, got 1"),
     row(pool(return_indices=None), TypeError, "return_indices must be True or False, got None"),
     row(pool(indices="global"), ValueError, "indices must be 'flat' or 'window', got 'global'"),
+    row(pool(index_dtype="int32"), TypeError, "index_dtype must be int64 or uint8, got int32"),
+    row(pool(index_dtype="byte?"), TypeError, "index_dtype must be int64 or uint8, got 'byte?'"),
+    row(pool(index_dtype="uint8"), ValueError, "uint8 needs indices='window', got indices='flat'"),
     row(
         pool_backward(index_kind="f"), ValueError, "index_kind must be 'flat' or 'window', got 'f'"
     ),

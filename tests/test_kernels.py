@@ -121,12 +121,18 @@ def sweep_others(isa: str, dtype: str) -> None:
     """Pooling, column sums, activations, and partial sums of a weight gradient."""
     for width in WIDTHS:
         x = integers((1, 2, 6, width + 1), dtype)
-        for kernel, stride in [(2, 2), (2, 1), (3, 2)]:
-            settings: dict[str, Any] = {"kernel_size": kernel, "stride": stride, "padding": 1}
+        for kernel, stride, padding in [(2, 2, 0), (2, 2, 1), (2, 1, 1), (3, 2, 1)]:
+            settings: dict[str, Any] = {
+                "kernel_size": kernel,
+                "stride": stride,
+                "padding": padding,
+            }
             y, at = npconv.max_pool2d(x, **settings, return_indices=True, isa=isa)
             expected, indices = reference.max_pool2d(x, **settings, return_indices=True)
             assert_same_values(y, expected)
             assert_same_values(at, indices)
+            dx = npconv.max_pool2d_backward(y, at, x.shape, **settings, isa=isa)
+            assert_same_values(dx, reference.max_pool2d_backward(y, at, x.shape, **settings))
         cols = reference.im2col(x, 2)
         dx = npconv.col2im(cols, x.shape, 2, isa=isa)
         assert_same_values(dx, reference.col2im(cols, x.shape, 2))

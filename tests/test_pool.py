@@ -144,6 +144,14 @@ def check(x: np.ndarray, case: PoolCase, grad_form: Form = PLAIN) -> None:
             assert at.dtype == np.int64
             assert_same_values(got, y, f"y {label}")
             assert_same_values(at, indices, f"indices {label}")
+            if kind == "window" and np.prod(case.kernel) <= 256:
+                options_of_bytes = {"return_indices": True, "indices": kind, "index_dtype": "uint8"}
+                again, small = npconv.max_pool2d(x, **options, **options_of_bytes)
+                assert small.dtype == np.uint8
+                assert_same_values(again, y, f"y with bytes {label}")
+                assert_same_values(small.astype("i8"), indices, f"bytes {label}")
+                back = npconv.max_pool2d_backward(grad, small, x.shape, **options, index_kind=kind)
+                assert_same_values(back, dx, f"dx of bytes {label}")
             alone = npconv.max_pool2d(x, **options)
             assert_same_values(alone, y, f"y alone {label}")
             back = npconv.max_pool2d_backward(grad, at, x.shape, **options, index_kind=kind)
@@ -254,6 +262,31 @@ def test_indices_of_any_integer_type(library: Any, kind: str) -> None:
     grad = image([1, 10])
     dx = library.max_pool2d_backward(grad, positions([1, 2]).astype(kind), (1, 1, 1, 4), (1, 2))
     assert_same_values(dx, image([0, 1, 10, 0]))
+
+
+@both
+def test_a_byte_counts_windows_of_up_to_256(library: Any) -> None:
+    x = np.zeros((1, 1, 16, 17), "f4")
+    x[0, 0, 15, 15] = 1
+    settings: dict[str, Any] = {"return_indices": True, "indices": "window", "index_dtype": "uint8"}
+    y, at = library.max_pool2d(x, 16, 1, **settings)
+    assert_same_values(at, np.array([[[[255, 254]]]], np.uint8))
+    dx = library.max_pool2d_backward(y, at, x.shape, 16, 1, index_kind="window")
+    assert_same_values(dx, 2 * x)
+    with pytest.raises(ValueError, match="256"):
+        library.max_pool2d(x, (16, 17), **settings)
+
+
+@both
+@pytest.mark.parametrize(("corner", "bad"), [((0, 0), 0), ((2, 2), 3), ((1, 1), 4), ((1, 1), 255)])
+def test_bad_byte_is_refused(library: Any, corner: tuple, bad: int) -> None:
+    x = np.arange(16, dtype="f4").reshape(1, 1, 4, 4)
+    y, at = library.max_pool2d(
+        x, 2, padding=1, return_indices=True, indices="window", index_dtype=np.uint8
+    )
+    at[0, 0, *corner] = bad
+    with pytest.raises(ValueError, match="indices"):
+        library.max_pool2d_backward(y, at, x.shape, 2, padding=1, index_kind="window")
 
 
 # ---- indices that no forward pass has given ------------------------------------------------

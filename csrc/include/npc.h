@@ -150,19 +150,20 @@ int npc_conv_algorithm_count(void);
 const char *npc_conv_algorithm_name(int algorithm);
 
 /* Positions kept by max-pooling: flat in the input's D*H*W plane, or the tap's number in the
- * window ((kd * R) + r) * S + s. */
-typedef enum npc_index_kind { NPC_INDEX_FLAT, NPC_INDEX_WINDOW } npc_index_kind;
+ * window ((kd * R) + r) * S + s. They are int64, but uint8 as NPC_INDEX_BYTE, which is the tap's
+ * number in a window of at most 256 taps. */
+typedef enum npc_index_kind { NPC_INDEX_FLAT, NPC_INDEX_WINDOW, NPC_INDEX_BYTE } npc_index_kind;
 
-/* x -> y, and indices (N, C, OD, OH, OW) int64 C-contiguous or NULL. NaN wins, the first of equals
- * wins, padding never wins. */
+/* x -> y, and indices (N, C, OD, OH, OW) C-contiguous or NULL. NaN wins, the first of equals wins,
+ * padding never wins. */
 npc_status npc_max_pool(const npc_pool_geometry *geometry, const npc_array *x, const npc_array *y,
-                        int64_t *indices, npc_index_kind kind, npc_dtype dtype,
+                        void *indices, npc_index_kind kind, npc_dtype dtype,
                         const npc_options *options, npc_plan_info *info);
 
 /* grad (N, C, OD, OH, OW), indices as npc_max_pool gave them -> dx (N, C, D, H, W). An index out of
  * range gives NPC_BAD_INDEX before dx is written. */
 npc_status npc_max_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
-                                 const int64_t *indices, npc_index_kind kind, const npc_array *dx,
+                                 const void *indices, npc_index_kind kind, const npc_array *dx,
                                  npc_dtype dtype, const npc_options *options, npc_plan_info *info);
 
 /* Column matrices: cols (N, C*KD*R*S, OD*OH*OW) with byte strides cols->stride[0..2]; x and dx

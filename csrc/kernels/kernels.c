@@ -177,6 +177,36 @@ void npc_run_small(const npc_kernels *k, const npc_small_args *args)
     k->small(args);
 }
 
+void npc_run_max_column(const npc_kernels *k, const npc_max_column_args *args)
+{
+    mark(k, SLOT_max_column, 0);
+    k->max_column(args);
+}
+
+int npc_run_in_range(const npc_kernels *k, const int64_t *from, int64_t count, int64_t limit)
+{
+    mark(k, SLOT_in_range, 0);
+    return k->in_range(from, count, limit);
+}
+
+int npc_run_match_taps(const npc_kernels *k, const npc_match_taps_args *args)
+{
+    mark(k, SLOT_match_taps, 0);
+    return k->match_taps(args);
+}
+
+void npc_run_unpool_row(const npc_kernels *k, const npc_unpool_row_args *args)
+{
+    mark(k, SLOT_unpool_row, 0);
+    k->unpool_row(args);
+}
+
+int npc_run_unpool_tiles(const npc_kernels *k, const npc_unpool_tiles_args *args)
+{
+    mark(k, SLOT_unpool_tiles, 0);
+    return k->unpool_tiles(args);
+}
+
 double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)
 {
     enum { MAX_DEPTH = 512 };

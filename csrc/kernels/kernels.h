@@ -98,14 +98,23 @@ typedef int npc_has_nan_fn(const void *c, int64_t stride, int64_t rows, int64_t 
 typedef void npc_add_fn(void *to, const void *from, int64_t count);
 /* *total = the sum of count elements. */
 typedef void npc_sum_fn(const void *from, int64_t count, void *total);
-/* The maximum over row_count x taps elements for each of `count` outputs: output i, tap (r, s)
- * reads rows[r][i * step + s * spacing], steps may be negative. number[i], of the result's dtype,
- * is the winning tap's r * taps + s; NULL if it is not wanted. The first of equals wins, the first
- * NaN wins over all else. */
+/* Max-pooling, in two steps that both keep the first of equals, and the first NaN before all else.
+ * Numbers are integers of the size of an element; rows of `best` and `number` are `pitch` elements
+ * apart and end in whole vectors.
+ *
+ * max_row, along the rows: best[j][i] is the maximum over the taps s of
+ * from[j * from_pitch + i * step + offset[s]], step 1 or 2, number[j][i] the winner's
+ * s * number_step. `pairs`: offset[s] is s and step is 2. number may be NULL.
+ * Elements outside of [lowest, highest) from a row's `from` count as minus infinity; where there
+ * are such, offsets ascend from 0. */
 typedef struct npc_max_row_args {
-    const void *const *rows;
-    int64_t row_count, taps, spacing, step, count;
+    const void *from;
+    int64_t from_pitch, rows, step, count;
+    const int64_t *offset;
+    int64_t taps, number_step, lowest, highest;
+    int pairs;
     void *best, *number;
+    int64_t pitch;
 } npc_max_row_args;
 typedef void npc_max_row_fn(const npc_max_row_args *args);
 /* to[i][j] = activation(from[i][j] + bias[i] + add[i][j]), for `count` elements of each row; each
@@ -169,6 +178,65 @@ typedef struct npc_small_args {
     const int32_t *begin, *end;
 } npc_small_args;
 typedef void npc_small_fn(const npc_small_args *args);
+/* max_column, across them: out[j][i] is the maximum over r of best[j * row_step + row[r]][i]. The
+ * index, to one of index64 and index8 (or to neither), is the winner's number + row_number[r] +
+ * base + j * base_row + i * base_step. Everything fits an integer of the size of an element. */
+typedef struct npc_max_column_args {
+    const void *best, *number;
+    int64_t pitch, row_step;
+    const int64_t *row, *row_number;
+    int64_t row_count, rows, count;
+    void *out;
+    int64_t out_pitch;
+    int64_t *index64;
+    uint8_t *index8;
+    int64_t index_pitch, base, base_row, base_step;
+} npc_max_column_args;
+typedef void npc_max_column_fn(const npc_max_column_args *args);
+
+/* Whether all of `count` int64 are in [0, limit). */
+typedef int npc_in_range_fn(const int64_t *from, int64_t count, int64_t limit);
+
+/* From flat positions to tap numbers: to[i] = r * taps + s where from[i] is base + i * base_step +
+ * r * row_distance + s * spacing, s < taps, r < row_count; row_count * taps <= 255. Returns whether
+ * there is one for each; base + ... is less than 2^31 in size, and so is from[i]. */
+typedef struct npc_match_taps_args {
+    const int64_t *from;
+    uint8_t *to;
+    int64_t count, base, base_step, row_distance, row_count, taps, spacing;
+} npc_match_taps_args;
+typedef int npc_match_taps_fn(const npc_match_taps_args *args);
+
+/* Rows of a max-pooling's input gradient, in one or two phases. Element i * phases + p of row j of
+ * `to` is the sum of grad[at] over the terms k of the phase, first_term[p] <= k < first_term[p +
+ * 1], where number[at] is wanted[k], at = j * pitch + i + offset[k]; from zero, in that order. All
+ * `count` elements of a row are written; grad and number may be read to the end of a vector. */
+typedef struct npc_unpool_row_args {
+    const void *grad;
+    const uint8_t *number;
+    int64_t pitch, rows;
+    const int64_t *first_term;
+    const int32_t *offset, *wanted;
+    int phases;
+    void *to;
+    int64_t to_pitch, count;
+} npc_unpool_row_args;
+typedef void npc_unpool_row_fn(const npc_unpool_row_args *args);
+
+/* The same for windows that lie side by side, two elements wide and `window_rows` high: element
+ * 2 * i + s of row j * window_rows + r of `to` is grad[j * grad_pitch + i] where the index of (j,
+ * i) is base + j * base_row + i * base_step + r * row_distance + s, else zero. Returns whether that
+ * holds somewhere for each index; one of index64, below 2^31, and index8 is given. */
+typedef struct npc_unpool_tiles_args {
+    const void *grad;
+    int64_t grad_pitch, rows, count;
+    const int64_t *index64;
+    const uint8_t *index8;
+    int64_t index_pitch, base, base_row, base_step, row_distance, window_rows;
+    void *to;
+    int64_t to_pitch;
+} npc_unpool_tiles_args;
+typedef int npc_unpool_tiles_fn(const npc_unpool_tiles_args *args);
 
 typedef struct npc_kernels {
     int isa;
@@ -189,6 +257,11 @@ typedef struct npc_kernels {
     npc_depthwise_5x5_fn *depthwise_5x5;
     npc_depthwise_any_fn *depthwise_any;
     npc_small_fn *small;
+    npc_max_column_fn *max_column;
+    npc_in_range_fn *in_range;
+    npc_match_taps_fn *match_taps;
+    npc_unpool_row_fn *unpool_row;
+    npc_unpool_tiles_fn *unpool_tiles;
 } npc_kernels;
 
 /* The tables of an ISA that is compiled in, or NULL; dtype is F32 or F64. */
@@ -207,5 +280,10 @@ void npc_run_finish(const npc_kernels *kernels, const npc_finish_args *args);
 void npc_run_depthwise(const npc_kernels *kernels, int size, const npc_depthwise_args *args);
 void npc_run_depthwise_any(const npc_kernels *kernels, const npc_depthwise_any_args *args);
 void npc_run_small(const npc_kernels *kernels, const npc_small_args *args);
+void npc_run_max_column(const npc_kernels *kernels, const npc_max_column_args *args);
+int npc_run_in_range(const npc_kernels *kernels, const int64_t *from, int64_t count, int64_t limit);
+int npc_run_match_taps(const npc_kernels *kernels, const npc_match_taps_args *args);
+void npc_run_unpool_row(const npc_kernels *kernels, const npc_unpool_row_args *args);
+int npc_run_unpool_tiles(const npc_kernels *kernels, const npc_unpool_tiles_args *args);
 
 #endif

@@ -115,11 +115,12 @@ cdef extern from "npc.h" nogil:
     ctypedef enum npc_index_kind:
         NPC_INDEX_FLAT
         NPC_INDEX_WINDOW
+        NPC_INDEX_BYTE
     npc_status npc_max_pool(const npc_pool_geometry *geometry, const npc_array *x,
-                            const npc_array *y, int64_t *indices, npc_index_kind kind,
+                            const npc_array *y, void *indices, npc_index_kind kind,
                             npc_dtype dtype, const npc_options *options, npc_plan_info *info)
     npc_status npc_max_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
-                                     const int64_t *indices, npc_index_kind kind,
+                                     const void *indices, npc_index_kind kind,
                                      const npc_array *dx, npc_dtype dtype,
                                      const npc_options *options, npc_plan_info *info)
 

@@ -309,15 +309,34 @@ def settled(value: Array, dtype: np.dtype[Any]) -> Array:
     return np.array(value, dtype=dtype, order="C")
 
 
-def indices(value: object) -> Array:
-    """Return pooling indices as a C-contiguous int64 array."""
+def index_dtype(value: object, kind: str, kernel: tuple[int, ...]) -> np.dtype[Any]:
+    """Check in which dtype pooling is to return indices of a kind."""
+    try:
+        wanted: np.dtype[Any] = np.dtype(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        raise TypeError(f"index_dtype must be int64 or uint8, got {show(value)}") from None
+    if wanted not in (np.dtype(np.int64), np.dtype(np.uint8)):
+        raise TypeError(f"index_dtype must be int64 or uint8, got {wanted}")
+    if wanted == np.uint8 and kind != "window":
+        raise ValueError(f"index_dtype uint8 needs indices='window', got indices={kind!r}")
+    if wanted == np.uint8 and math.prod(kernel) > 256:
+        raise ValueError(
+            f"index_dtype uint8 counts the pixels of windows of at most 256, this one has "
+            f"{show(math.prod(kernel))}"
+        )
+    return wanted
+
+
+def indices(value: object, bytes_too: bool = False) -> Array:
+    """Return pooling indices as a C-contiguous array: int64, or uint8 if those are taken too."""
     checked = array(value, "indices")
     if checked.dtype.kind not in "iu":
         raise TypeError(f"indices is {checked.dtype}; expected an integer dtype")
     # Past int64 they would turn into other numbers.
     if checked.dtype.kind == "u" and checked.size and int(checked.max()) > INT64_MAX:
         raise ValueError(f"indices has {int(checked.max())}, which is out of range")
-    return settled(checked, np.dtype(np.int64))
+    keep = bytes_too and checked.dtype == np.uint8
+    return settled(checked, np.dtype(np.uint8 if keep else np.int64))
 
 
 def output(

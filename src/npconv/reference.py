@@ -349,6 +349,7 @@ def max_pool2d(
     return_indices: bool = False,
     *,
     indices: str = "flat",
+    index_dtype: Any = "int64",
     layout: str = "NCHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -370,7 +371,9 @@ def max_pool2d(
     shape = g.output_shape[not batched :]
     if out is not None:
         checks.output(out, shape, dtype, x=x)
+    positions_dtype = checks.index_dtype(index_dtype, indices, g.kernel)
     maximum, positions = _max_pool(g, x, indices)
+    positions = positions.astype(positions_dtype)
     result = _deliver(maximum, shape, dtype, out)
     return (result, positions.reshape(shape)) if return_indices else result
 

@@ -3,6 +3,7 @@
 #define NPC_KERNELS_AVX2_SIMD_H
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "../kernels.h"
 
@@ -95,15 +96,88 @@ NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
     return f32_load(lanes);
 }
 typedef f32_vec f32_mask;
+NPC_INLINE f32_mask f32_lanes_of(uint32_t mask)
+{
+    return _mm256_castsi256_ps(npc_avx2_mask8(mask));
+}
 NPC_INLINE f32_mask f32_beats(f32_vec a, f32_vec b)
 {
-    const f32_vec unordered = _mm256_cmp_ps(a, a, _CMP_UNORD_Q);
     const f32_vec ordered = _mm256_cmp_ps(b, b, _CMP_ORD_Q);
-    return _mm256_or_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ), _mm256_and_ps(unordered, ordered));
+    return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ), ordered);
 }
 NPC_INLINE f32_vec f32_select(f32_mask mask, f32_vec a, f32_vec b)
 {
     return _mm256_blendv_ps(b, a, mask);
+}
+
+typedef __m256i f32_ints;
+NPC_INLINE f32_ints f32_int_broadcast(int64_t n) { return _mm256_set1_epi32((int)n); }
+NPC_INLINE f32_ints f32_int_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+NPC_INLINE void f32_int_store(void *p, f32_ints v) { _mm256_storeu_si256((__m256i *)p, v); }
+NPC_INLINE f32_ints f32_int_add(f32_ints a, f32_ints b) { return _mm256_add_epi32(a, b); }
+NPC_INLINE f32_ints f32_int_select(f32_mask mask, f32_ints a, f32_ints b)
+{
+    return _mm256_blendv_epi8(b, a, _mm256_castps_si256(mask));
+}
+NPC_INLINE void f32_store_int64(int64_t *p, f32_ints v, int n)
+{
+    const __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(v));
+    const __m256i high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256(v, 1));
+    _mm256_maskstore_epi64((long long *)p, npc_avx2_mask4((1u << n) - 1), low);
+    if (n > 4)
+        _mm256_maskstore_epi64((long long *)p + 4, npc_avx2_mask4((1u << (n - 4)) - 1), high);
+}
+NPC_INLINE void f32_store_bytes(uint8_t *p, f32_ints v, int n)
+{
+    const __m128i words =
+        _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
+    memcpy(p, &bytes, n == 8 ? 8 : (size_t)n);
+}
+NPC_INLINE f32_ints f32_load_int64(const int64_t *p, int n)
+{
+    const __m256i low = _mm256_maskload_epi64((const long long *)p, npc_avx2_mask4((1u << n) - 1));
+    const __m256i high =
+        _mm256_maskload_epi64((const long long *)p + 4, npc_avx2_mask4(((1u << n) - 1) >> 4));
+    const __m256 mixed =
+        _mm256_shuffle_ps(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high), 0x88);
+    return _mm256_permute4x64_epi64(_mm256_castps_si256(mixed), 0xD8); /* of 0 1 4 5 2 3 6 7 */
+}
+NPC_INLINE f32_ints f32_load_bytes(const uint8_t *p, int n)
+{
+    int64_t bytes = 0;
+    memcpy(&bytes, p, n == 8 ? 8 : (size_t)n);
+    return _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes));
+}
+NPC_INLINE f32_mask f32_int_equal(f32_ints a, f32_ints b)
+{
+    return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b));
+}
+NPC_INLINE uint32_t f32_mask_bits(f32_mask mask) { return (uint32_t)_mm256_movemask_ps(mask); }
+NPC_INLINE f32_mask f32_match(const uint8_t *p, int n)
+{
+    const __m256i numbers = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_cmpeq_epi32(numbers, _mm256_set1_epi32(n)));
+}
+NPC_INLINE f32_vec f32_add_where(f32_mask mask, f32_vec a, f32_vec b)
+{
+    return _mm256_blendv_ps(a, _mm256_add_ps(a, b), mask);
+}
+NPC_INLINE void f32_load_pairs(const float *p, int n, f32_vec *first, f32_vec *second)
+{
+    const f32_vec low = n < 4 ? f32_load_first(p, 2 * n) : f32_load(p);
+    const f32_vec high = n > 4 ? f32_load_first(p + 8, 2 * n - 8) : f32_zero();
+    const __m256 evens = _mm256_shuffle_ps(low, high, 0x88); /* 0 2 8 10 4 6 12 14 */
+    const __m256 odds = _mm256_shuffle_ps(low, high, 0xDD);  /* 1 3 9 11 5 7 13 15 */
+    *first = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(evens), 0xD8));
+    *second = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(odds), 0xD8));
+}
+NPC_INLINE void f32_store_pairs(float *p, f32_vec first, f32_vec second, int n)
+{
+    const f32_vec low = _mm256_unpacklo_ps(first, second);
+    const f32_vec high = _mm256_unpackhi_ps(first, second);
+    f32_store_first(p, _mm256_permute2f128_ps(low, high, 0x20), n < 8 ? n : 8);
+    if (n > 8) f32_store_first(p + 8, _mm256_permute2f128_ps(low, high, 0x31), n - 8);
 }
 
 typedef __m256d f64_vec;
@@ -169,15 +243,83 @@ NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
     return f64_load(lanes);
 }
 typedef f64_vec f64_mask;
+NPC_INLINE f64_mask f64_lanes_of(uint32_t mask)
+{
+    return _mm256_castsi256_pd(npc_avx2_mask4(mask));
+}
 NPC_INLINE f64_mask f64_beats(f64_vec a, f64_vec b)
 {
-    const f64_vec unordered = _mm256_cmp_pd(a, a, _CMP_UNORD_Q);
     const f64_vec ordered = _mm256_cmp_pd(b, b, _CMP_ORD_Q);
-    return _mm256_or_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ), _mm256_and_pd(unordered, ordered));
+    return _mm256_and_pd(_mm256_cmp_pd(a, b, _CMP_NLE_UQ), ordered);
 }
 NPC_INLINE f64_vec f64_select(f64_mask mask, f64_vec a, f64_vec b)
 {
     return _mm256_blendv_pd(b, a, mask);
+}
+
+typedef __m256i f64_ints;
+NPC_INLINE f64_ints f64_int_broadcast(int64_t n) { return _mm256_set1_epi64x(n); }
+NPC_INLINE f64_ints f64_int_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+NPC_INLINE void f64_int_store(void *p, f64_ints v) { _mm256_storeu_si256((__m256i *)p, v); }
+NPC_INLINE f64_ints f64_int_add(f64_ints a, f64_ints b) { return _mm256_add_epi64(a, b); }
+NPC_INLINE f64_ints f64_int_select(f64_mask mask, f64_ints a, f64_ints b)
+{
+    return _mm256_blendv_epi8(b, a, _mm256_castpd_si256(mask));
+}
+NPC_INLINE void f64_store_int64(int64_t *p, f64_ints v, int n)
+{
+    _mm256_maskstore_epi64((long long *)p, npc_avx2_mask4((1u << n) - 1), v);
+}
+NPC_INLINE void f64_store_bytes(uint8_t *p, f64_ints v, int n)
+{
+    /* the low byte of each element, to the front of its half */
+    const __m256i lows =
+        _mm256_setr_epi8(0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 8,
+                         -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    const __m256i picked = _mm256_shuffle_epi8(v, lows);
+    const int bytes = _mm_cvtsi128_si32(
+        _mm_or_si128(_mm256_castsi256_si128(picked), _mm256_extracti128_si256(picked, 1)));
+    memcpy(p, &bytes, n == 4 ? 4 : (size_t)n);
+}
+NPC_INLINE f64_ints f64_load_int64(const int64_t *p, int n)
+{
+    return _mm256_maskload_epi64((const long long *)p, npc_avx2_mask4((1u << n) - 1));
+}
+NPC_INLINE f64_ints f64_load_bytes(const uint8_t *p, int n)
+{
+    int bytes = 0;
+    memcpy(&bytes, p, n == 4 ? 4 : (size_t)n);
+    return _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
+}
+NPC_INLINE f64_mask f64_int_equal(f64_ints a, f64_ints b)
+{
+    return _mm256_castsi256_pd(_mm256_cmpeq_epi64(a, b));
+}
+NPC_INLINE uint32_t f64_mask_bits(f64_mask mask) { return (uint32_t)_mm256_movemask_pd(mask); }
+NPC_INLINE f64_mask f64_match(const uint8_t *p, int n)
+{
+    int bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    const __m256i numbers = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
+    return _mm256_castsi256_pd(_mm256_cmpeq_epi64(numbers, _mm256_set1_epi64x(n)));
+}
+NPC_INLINE f64_vec f64_add_where(f64_mask mask, f64_vec a, f64_vec b)
+{
+    return _mm256_blendv_pd(a, _mm256_add_pd(a, b), mask);
+}
+NPC_INLINE void f64_load_pairs(const double *p, int n, f64_vec *first, f64_vec *second)
+{
+    const f64_vec low = n < 2 ? f64_load_first(p, 2 * n) : f64_load(p);
+    const f64_vec high = n > 2 ? f64_load_first(p + 4, 2 * n - 4) : f64_zero();
+    *first = _mm256_permute4x64_pd(_mm256_unpacklo_pd(low, high), 0xD8);  /* of 0 4 2 6 */
+    *second = _mm256_permute4x64_pd(_mm256_unpackhi_pd(low, high), 0xD8); /* of 1 5 3 7 */
+}
+NPC_INLINE void f64_store_pairs(double *p, f64_vec first, f64_vec second, int n)
+{
+    const f64_vec low = _mm256_unpacklo_pd(first, second);
+    const f64_vec high = _mm256_unpackhi_pd(first, second);
+    f64_store_first(p, _mm256_permute2f128_pd(low, high, 0x20), n < 4 ? n : 4);
+    if (n > 4) f64_store_first(p + 4, _mm256_permute2f128_pd(low, high, 0x31), n - 4);
 }
 
 #endif

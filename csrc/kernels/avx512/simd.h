@@ -81,15 +81,77 @@ NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
     return f32_load(lanes);
 }
 typedef __mmask16 f32_mask;
+NPC_INLINE f32_mask f32_lanes_of(uint32_t mask) { return (f32_mask)mask; }
 NPC_INLINE f32_mask f32_beats(f32_vec a, f32_vec b)
 {
     const f32_mask ordered = _mm512_cmp_ps_mask(b, b, _CMP_ORD_Q);
-    return (f32_mask)(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) |
-                      _mm512_mask_cmp_ps_mask(ordered, a, a, _CMP_UNORD_Q));
+    return _mm512_mask_cmp_ps_mask(ordered, a, b, _CMP_NLE_UQ);
 }
 NPC_INLINE f32_vec f32_select(f32_mask mask, f32_vec a, f32_vec b)
 {
     return _mm512_mask_blend_ps(mask, b, a);
+}
+
+typedef __m512i f32_ints;
+NPC_INLINE f32_ints f32_int_broadcast(int64_t n) { return _mm512_set1_epi32((int)n); }
+NPC_INLINE f32_ints f32_int_load(const void *p) { return _mm512_loadu_si512(p); }
+NPC_INLINE void f32_int_store(void *p, f32_ints v) { _mm512_storeu_si512(p, v); }
+NPC_INLINE f32_ints f32_int_add(f32_ints a, f32_ints b) { return _mm512_add_epi32(a, b); }
+NPC_INLINE f32_ints f32_int_select(f32_mask mask, f32_ints a, f32_ints b)
+{
+    return _mm512_mask_blend_epi32(mask, b, a);
+}
+NPC_INLINE void f32_store_int64(int64_t *p, f32_ints v, int n)
+{
+    const __m512i low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256(v));
+    const __m512i high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(v, 1));
+    _mm512_mask_storeu_epi64(p, (__mmask8)f32_first(n), low);
+    if (n > 8) _mm512_mask_storeu_epi64(p + 8, (__mmask8)(f32_first(n) >> 8), high);
+}
+NPC_INLINE void f32_store_bytes(uint8_t *p, f32_ints v, int n)
+{
+    _mm_mask_storeu_epi8(p, f32_first(n), _mm512_cvtepi32_epi8(v));
+}
+NPC_INLINE f32_ints f32_load_int64(const int64_t *p, int n)
+{
+    const __m256i low =
+        _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)f32_first(n < 8 ? n : 8), p));
+    const __m256i high =
+        _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)(f32_first(n) >> 8), p + 8));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+NPC_INLINE f32_ints f32_load_bytes(const uint8_t *p, int n)
+{
+    return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(f32_first(n), p));
+}
+NPC_INLINE f32_mask f32_int_equal(f32_ints a, f32_ints b) { return _mm512_cmpeq_epi32_mask(a, b); }
+NPC_INLINE uint32_t f32_mask_bits(f32_mask mask) { return mask; }
+NPC_INLINE f32_mask f32_match(const uint8_t *p, int n)
+{
+    return _mm_cmpeq_epi8_mask(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8((char)n));
+}
+NPC_INLINE f32_vec f32_add_where(f32_mask mask, f32_vec a, f32_vec b)
+{
+    return _mm512_mask_add_ps(a, mask, a, b);
+}
+NPC_INLINE void f32_load_pairs(const float *p, int n, f32_vec *first, f32_vec *second)
+{
+    const __m512i odd =
+        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const f32_vec low = f32_load_first(p, n < 8 ? 2 * n : 16);
+    const f32_vec high = n > 8 ? f32_load_first(p + 16, 2 * n - 16) : f32_zero();
+    *first = _mm512_permutex2var_ps(low, even, high);
+    *second = _mm512_permutex2var_ps(low, odd, high);
+}
+NPC_INLINE void f32_store_pairs(float *p, f32_vec first, f32_vec second, int n)
+{
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high =
+        _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    f32_store_first(p, _mm512_permutex2var_ps(first, low, second), n < 16 ? n : 16);
+    if (n > 16) f32_store_first(p + 16, _mm512_permutex2var_ps(first, high, second), n - 16);
 }
 
 typedef __m512d f64_vec;
@@ -154,15 +216,68 @@ NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
     return f64_load(lanes);
 }
 typedef __mmask8 f64_mask;
+NPC_INLINE f64_mask f64_lanes_of(uint32_t mask) { return (f64_mask)mask; }
 NPC_INLINE f64_mask f64_beats(f64_vec a, f64_vec b)
 {
     const f64_mask ordered = _mm512_cmp_pd_mask(b, b, _CMP_ORD_Q);
-    return (f64_mask)(_mm512_cmp_pd_mask(a, b, _CMP_GT_OQ) |
-                      _mm512_mask_cmp_pd_mask(ordered, a, a, _CMP_UNORD_Q));
+    return _mm512_mask_cmp_pd_mask(ordered, a, b, _CMP_NLE_UQ);
 }
 NPC_INLINE f64_vec f64_select(f64_mask mask, f64_vec a, f64_vec b)
 {
     return _mm512_mask_blend_pd(mask, b, a);
+}
+
+typedef __m512i f64_ints;
+NPC_INLINE f64_ints f64_int_broadcast(int64_t n) { return _mm512_set1_epi64(n); }
+NPC_INLINE f64_ints f64_int_load(const void *p) { return _mm512_loadu_si512(p); }
+NPC_INLINE void f64_int_store(void *p, f64_ints v) { _mm512_storeu_si512(p, v); }
+NPC_INLINE f64_ints f64_int_add(f64_ints a, f64_ints b) { return _mm512_add_epi64(a, b); }
+NPC_INLINE f64_ints f64_int_select(f64_mask mask, f64_ints a, f64_ints b)
+{
+    return _mm512_mask_blend_epi64(mask, b, a);
+}
+NPC_INLINE void f64_store_int64(int64_t *p, f64_ints v, int n)
+{
+    _mm512_mask_storeu_epi64(p, f64_first(n), v);
+}
+NPC_INLINE void f64_store_bytes(uint8_t *p, f64_ints v, int n)
+{
+    _mm_mask_storeu_epi8(p, f64_first(n), _mm512_cvtepi64_epi8(v));
+}
+NPC_INLINE f64_ints f64_load_int64(const int64_t *p, int n)
+{
+    return _mm512_maskz_loadu_epi64(f64_first(n), p);
+}
+NPC_INLINE f64_ints f64_load_bytes(const uint8_t *p, int n)
+{
+    return _mm512_cvtepu8_epi64(_mm_maskz_loadu_epi8(f64_first(n), p));
+}
+NPC_INLINE f64_mask f64_int_equal(f64_ints a, f64_ints b) { return _mm512_cmpeq_epi64_mask(a, b); }
+NPC_INLINE uint32_t f64_mask_bits(f64_mask mask) { return mask; }
+NPC_INLINE f64_mask f64_match(const uint8_t *p, int n)
+{
+    return (__mmask8)_mm_cmpeq_epi8_mask(_mm_loadl_epi64((const __m128i *)p),
+                                         _mm_set1_epi8((char)n));
+}
+NPC_INLINE f64_vec f64_add_where(f64_mask mask, f64_vec a, f64_vec b)
+{
+    return _mm512_mask_add_pd(a, mask, a, b);
+}
+NPC_INLINE void f64_load_pairs(const double *p, int n, f64_vec *first, f64_vec *second)
+{
+    const __m512i odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+    const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    const f64_vec low = f64_load_first(p, n < 4 ? 2 * n : 8);
+    const f64_vec high = n > 4 ? f64_load_first(p + 8, 2 * n - 8) : f64_zero();
+    *first = _mm512_permutex2var_pd(low, even, high);
+    *second = _mm512_permutex2var_pd(low, odd, high);
+}
+NPC_INLINE void f64_store_pairs(double *p, f64_vec first, f64_vec second, int n)
+{
+    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    f64_store_first(p, _mm512_permutex2var_pd(first, low, second), n < 8 ? n : 8);
+    if (n > 8) f64_store_first(p + 8, _mm512_permutex2var_pd(first, high, second), n - 8);
 }
 
 #endif

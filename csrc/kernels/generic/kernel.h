@@ -18,7 +18,20 @@
  * halves load_step(p, step, n)                    lane i < n from p[i * step]; others anything
  *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
  *   mul(a, b), not_above(a, b)               a * b; the lanes of a, but b where a > b
+ *   lanes_of(mask)                           the mask of the lanes whose bits are set
  *   total(v)                                 the sum of the lanes, in a fixed order
+ *   load_pairs(p, n, &a, &b)                 lane i < n of a from p[2 i], of b from p[2 i + 1];
+ *                                            others anything, not read
+ *   store_pairs(p, a, b, n)                  the reverse: the first n of a[0] b[0] a[1] b[1] ...
+ *   match(p, n)                              where the byte p[lane] is n; all lanes are read
+ *   add_where(mask, a, b)                    a + b where mask, else a
+ *   ints                                     as many integers of the size of an element:
+ *                                            int_broadcast(n) int_load(p) int_store(p, v)
+ *                                            int_add(a, b) int_select(mask, a, b)
+ *   int_equal(a, b), mask_bits(mask)         where they are equal; lane i as bit i
+ *   load_int64(p, n), load_bytes(p, n)       the low bits of the first n int64, or uint8, as ints
+ *   store_int64(p, v, n), store_bytes(p, v, n)   the first n of v, as int64 or as uint8 (those
+ *                                            of all lanes fit)
  *
  * and the register tiles that fit: NPC_UK1_ROWS_<vecs>, NPC_DOT_ROWS, NPC_DOT_COLS.
  */

@@ -99,16 +99,86 @@
         for (int i = 0; i < n; i++) v[i] = p[i * step];                                            \
         return v;                                                                                  \
     }                                                                                              \
-    typedef __typeof__((t##_vec){0} > (t##_vec){0}) t##_mask;                                      \
+    typedef t##_int t##_mask __attribute__((vector_size(16)));                                     \
+    NPC_INLINE t##_mask t##_lanes_of(uint32_t mask)                                                \
+    {                                                                                              \
+        t##_mask lanes = {0};                                                                      \
+        for (int i = 0; i < (n_lanes); i++) lanes[i] = -(int)(mask >> i & 1);                      \
+        return lanes;                                                                              \
+    }                                                                                              \
     NPC_INLINE t##_mask t##_beats(t##_vec a, t##_vec b)                                            \
     {                                                                                              \
-        return (a > b) | ((a != a) & (b == b));                                                    \
+        return (t##_mask)((a > b) | ((a != a) & (b == b)));                                        \
     }                                                                                              \
     NPC_INLINE t##_vec t##_select(t##_mask mask, t##_vec a, t##_vec b)                             \
     {                                                                                              \
         return (t##_vec)((mask & (t##_mask)a) | (~mask & (t##_mask)b));                            \
     }                                                                                              \
     NPC_INLINE t##_vec t##_not_above(t##_vec a, t##_vec b) { return t##_select(a > b, b, a); }     \
+    typedef t##_mask t##_ints;                                                                     \
+    NPC_INLINE t##_ints t##_int_broadcast(int64_t n) { return (t##_ints){0} + (t##_int)n; }        \
+    NPC_INLINE t##_ints t##_int_load(const void *p)                                                \
+    {                                                                                              \
+        t##_ints v;                                                                                \
+        memcpy(&v, p, sizeof v);                                                                   \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE void t##_int_store(void *p, t##_ints v) { memcpy(p, &v, sizeof v); }                \
+    NPC_INLINE t##_ints t##_int_add(t##_ints a, t##_ints b) /* wraps, as the others' */            \
+    {                                                                                              \
+        typedef t##_word words __attribute__((vector_size(16)));                                   \
+        return (t##_ints)((words)a + (words)b);                                                    \
+    }                                                                                              \
+    NPC_INLINE t##_ints t##_int_select(t##_mask mask, t##_ints a, t##_ints b)                      \
+    {                                                                                              \
+        return (mask & a) | (~mask & b);                                                           \
+    }                                                                                              \
+    NPC_INLINE void t##_store_int64(int64_t *p, t##_ints v, int n)                                 \
+    {                                                                                              \
+        for (int i = 0; i < n; i++) p[i] = v[i];                                                   \
+    }                                                                                              \
+    NPC_INLINE void t##_store_bytes(uint8_t *p, t##_ints v, int n)                                 \
+    {                                                                                              \
+        for (int i = 0; i < n; i++) p[i] = (uint8_t)v[i];                                          \
+    }                                                                                              \
+    NPC_INLINE t##_ints t##_load_int64(const int64_t *p, int n)                                    \
+    {                                                                                              \
+        t##_ints v = {0};                                                                          \
+        for (int i = 0; i < n; i++) v[i] = (t##_int)p[i];                                          \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE t##_ints t##_load_bytes(const uint8_t *p, int n)                                    \
+    {                                                                                              \
+        t##_ints v = {0};                                                                          \
+        for (int i = 0; i < n; i++) v[i] = p[i];                                                   \
+        return v;                                                                                  \
+    }                                                                                              \
+    NPC_INLINE t##_mask t##_int_equal(t##_ints a, t##_ints b) { return (t##_mask)(a == b); }       \
+    NPC_INLINE uint32_t t##_mask_bits(t##_mask mask)                                               \
+    {                                                                                              \
+        uint32_t bits = 0;                                                                         \
+        for (int i = 0; i < (n_lanes); i++) bits |= (uint32_t)(mask[i] & 1) << i;                  \
+        return bits;                                                                               \
+    }                                                                                              \
+    NPC_INLINE t##_mask t##_match(const uint8_t *p, int n)                                         \
+    {                                                                                              \
+        t##_mask mask = {0};                                                                       \
+        for (int i = 0; i < (n_lanes); i++) mask[i] = -(p[i] == n);                                \
+        return mask;                                                                               \
+    }                                                                                              \
+    NPC_INLINE t##_vec t##_add_where(t##_mask mask, t##_vec a, t##_vec b)                          \
+    {                                                                                              \
+        return t##_select(mask, a + b, a);                                                         \
+    }                                                                                              \
+    NPC_INLINE void t##_load_pairs(const type *p, int n, t##_vec *first, t##_vec *second)          \
+    {                                                                                              \
+        *first = *second = t##_zero();                                                             \
+        for (int i = 0; i < n; i++) (*first)[i] = p[2 * i], (*second)[i] = p[2 * i + 1];           \
+    }                                                                                              \
+    NPC_INLINE void t##_store_pairs(type *p, t##_vec first, t##_vec second, int n)                 \
+    {                                                                                              \
+        for (int i = 0; i < n; i++) p[i] = i % 2 ? second[i / 2] : first[i / 2];                   \
+    }                                                                                              \
     NPC_INLINE type t##_total(t##_vec v)                                                           \
     {                                                                                              \
         type sum = v[0];                                                                           \
@@ -116,6 +186,10 @@
         return sum;                                                                                \
     }
 
+typedef int32_t f32_int;
+typedef int64_t f64_int;
+typedef uint32_t f32_word;
+typedef uint64_t f64_word;
 enum { f32_lanes = 4, f64_lanes = 2 };
 NPC_PLAIN_VOCABULARY(f32, float, f32_lanes)
 NPC_PLAIN_VOCABULARY(f64, double, f64_lanes)

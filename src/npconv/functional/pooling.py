@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from npconv import checks
 from npconv.checks import Array
@@ -29,6 +29,7 @@ def max_pool2d(
     return_indices: Literal[False] = False,
     *,
     indices: str = "flat",
+    index_dtype: DTypeLike = "int64",
     layout: str = "NCHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -45,6 +46,7 @@ def max_pool2d(
     *,
     return_indices: Literal[True],
     indices: str = "flat",
+    index_dtype: DTypeLike = "int64",
     layout: str = "NCHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -61,6 +63,7 @@ def max_pool2d(
     return_indices: Literal[True],
     *,
     indices: str = "flat",
+    index_dtype: DTypeLike = "int64",
     layout: str = "NCHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -77,6 +80,7 @@ def max_pool2d(
     return_indices: bool = False,
     *,
     indices: str = "flat",
+    index_dtype: DTypeLike = "int64",
     layout: str = "NCHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -114,6 +118,9 @@ def max_pool2d(
     indices : {"flat", "window"}
         Count that position in the image (``row * W + column``, as PyTorch does) or in the window
         (``r * S + s``).
+    index_dtype : {"int64", "uint8"}
+        The dtype of the indices. uint8 holds "window" indices of windows of at most 256 pixels;
+        they are an eighth as large, and :func:`max_pool2d_backward` takes them as they are.
     layout : {"NCHW"}
         The order of the axes.
     isa, num_threads
@@ -125,7 +132,7 @@ def max_pool2d(
     -------
     y : ndarray, (N, C, OH, OW) or (C, OH, OW)
         `out`, or a new C-contiguous array.
-    indices : ndarray of int64, of y's shape
+    indices : ndarray of `index_dtype`, of y's shape
         With ``return_indices=True`` only.
 
     Raises
@@ -153,8 +160,8 @@ def max_pool2d(
     array([[[5, 7]]])
     """
     return _max_pool(
-        2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices, indices, layout,
-        isa, num_threads, out,
+        2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices, indices,
+        index_dtype, layout, isa, num_threads, out,
     )  # fmt: skip
 
 
@@ -187,7 +194,7 @@ def max_pool2d_backward(
     grad : array_like, (N, C, OH, OW) or (C, OH, OW)
         The gradient with respect to the output.
     indices : array_like of integers, of grad's shape
-        As :func:`max_pool2d` returned them.
+        As :func:`max_pool2d` returned them; of other dtypes than int64 and uint8 they are copied.
     input_shape : (N, C, H, W) or (C, H, W)
         The shape of the input.
     kernel_size, stride, padding, dilation, ceil_mode
@@ -244,6 +251,7 @@ def _max_pool(
     ceil_mode: object,
     return_indices: object,
     indices: object,
+    index_dtype: object,
     layout: object,
     isa: object,
     num_threads: object,
@@ -258,7 +266,8 @@ def _max_pool(
     dtype = checks.float_dtype(x=images)
     shape = geometry.output_shape[not batched :]
     y = np.empty(shape, dtype) if out is None else checks.output(out, shape, dtype, x=images)
-    positions = np.empty(geometry.output_shape, np.int64) if wanted else None
+    position_dtype = checks.index_dtype(index_dtype, kind, geometry.kernel)
+    positions = np.empty(geometry.output_shape, position_dtype) if wanted else None
     native.max_pool_forward(geometry, images, y if batched else y[np.newaxis], positions, kind, how)
     return y if positions is None else (y, positions.reshape(shape))
 
@@ -291,7 +300,7 @@ def _max_pool_backward(
     dtype = checks.float_dtype(grad=errors)
     positions = checks.array(indices, "indices")
     checks.same_shape(positions, "indices", errors.shape, "the shape of grad")
-    positions = checks.indices(positions)
+    positions = checks.indices(positions, bytes_too=kind == "window")
     dx = np.empty(full_shape, dtype)
     native.max_pool_backward(
         geometry,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from npconv import functional
 from npconv.checks import Array
@@ -33,10 +36,21 @@ class MaxPool2d(Layer):
         if not self.training:
             self._keep()
             return functional.max_pool2d(x, *self._geometry)
-        y, indices = functional.max_pool2d(x, *self._geometry, return_indices=True)
+        y, indices = functional.max_pool2d(
+            x, *self._geometry, return_indices=True, indices="window", index_dtype=self._index_dtype
+        )
         self._keep(indices, x.shape)
         return y
 
     def backward(self, grad: Array) -> Array:
         indices, shape = self._recall()
-        return functional.max_pool2d_backward(grad, indices, shape, *self._geometry)
+        return functional.max_pool2d_backward(
+            grad, indices, shape, *self._geometry, index_kind="window"
+        )
+
+    @property
+    def _index_dtype(self) -> type:
+        """The smallest dtype that counts the pixels of a window."""
+        kernel = self._geometry[0]
+        taps = kernel[0] * kernel[1] if isinstance(kernel, Sequence) else kernel * kernel
+        return np.uint8 if taps <= 256 else np.int64
