@@ -160,6 +160,24 @@ def sweep_small(isa: str, dtype: str) -> None:
                     break
                 y = npconv.conv2d(x, filters, **settings, groups=2, algorithm="small", isa=isa)
                 assert_same_values(y, expected)
+def sweep_few_channels(isa: str, dtype: str) -> None:
+    """Every tile, tail and split of UK2, and a result that is written past the caches."""
+    options: dict[str, Any] = {"algorithm": "few_channels", "isa": isa, "num_threads": 1}
+    for channels, taps in [(2, 1), (8, 17)]:
+        x = integers((1, channels, 1, max(WIDTHS) + taps - 1), dtype)
+        weight = integers((max(ROWS), channels, 1, taps), dtype, seed=2)
+        expected = reference.conv2d(x, weight)
+        for width in WIDTHS:
+            image = np.ascontiguousarray(x[..., : width + taps - 1])
+            for rows in ROWS:
+                y = npconv.conv2d(image, weight[:rows], **options)
+                assert_same_values(y, expected[:, :rows, :, :width], f"{rows}x{width}")
+    # Many output channels and taps: the pixels are collected first.
+    x, weight = integers((1, 8, 4, 90), dtype), integers((80, 8, 4, 32), dtype, seed=2)
+    assert_same_values(npconv.conv2d(x, weight, **options), reference.conv2d(x, weight))
+    x, weight = integers((1, 1, 1040, 1040), dtype), integers((4, 1, 2, 1), dtype, seed=2)
+    y = npconv.conv2d(x, weight, padding="same", **options)
+    assert_same_values(y, reference.conv2d(x, weight, padding="same"))
 
 
 @each_isa
@@ -173,6 +191,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_fused_packing,
         sweep_dots,
         sweep_depthwise,
+        sweep_few_channels,
         sweep_others,
         sweep_small,
     ):

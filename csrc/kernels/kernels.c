@@ -32,7 +32,7 @@ const npc_kernels *npc_kernels_of(int isa, npc_dtype dtype)
 /* A slot of kernels.def, and for UK1 and dot its variants, which are branches of their own. */
 enum variant { FIRST, ACCUMULATE, TAIL, PACK, VARIANTS };
 enum slot {
-#define NPC_TILE(rows, vecs) SLOT_uk1_##rows##x##vecs,
+#define NPC_TILE(rows, vecs) SLOT_uk1_##rows##x##vecs, SLOT_uk2_##rows##x##vecs,
 #define NPC_DOT(rows, cols) SLOT_dot_##rows##x##cols,
 #define NPC_KERNEL(name) SLOT_##name,
 #include "kernels.def"
@@ -46,7 +46,9 @@ static const struct slot_info {
     const char *name;
     int variants, rows, vecs, cols;
 } slots[SLOTS] = {
-#define NPC_TILE(rows, vecs) {"uk1_" #rows "x" #vecs, VARIANTS, rows, vecs, 0},
+#define NPC_TILE(rows, vecs)                                                                       \
+    {"uk1_" #rows "x" #vecs, VARIANTS, rows, vecs, 0},                                             \
+        {"uk2_" #rows "x" #vecs, TAIL + 1, rows, vecs, 0},
 #define NPC_DOT(rows, cols) {"dot_" #rows "x" #cols, TAIL + 1, rows, 0, cols},
 #define NPC_KERNEL(name) {#name, 1, 0, 0, 0},
 #include "kernels.def"
@@ -57,6 +59,11 @@ static const struct slot_info {
 
 static const short uk1_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
 #define NPC_TILE(rows, vecs) [vecs][rows] = SLOT_uk1_##rows##x##vecs,
+#include "kernels.def"
+#undef NPC_TILE
+};
+static const short uk2_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
+#define NPC_TILE(rows, vecs) [vecs][rows] = SLOT_uk2_##rows##x##vecs,
 #include "kernels.def"
 #undef NPC_TILE
 };
@@ -205,6 +212,39 @@ int npc_run_unpool_tiles(const npc_kernels *k, const npc_unpool_tiles_args *args
 {
     mark(k, SLOT_unpool_tiles, 0);
     return k->unpool_tiles(args);
+}
+
+void npc_run_uk2(const npc_kernels *k, int rows, int vecs, const npc_uk2_args *args)
+{
+    assert(k->uk2[vecs][rows]);
+    mark(k, uk2_slot[vecs][rows], args->blocks > 1 ? ACCUMULATE : FIRST);
+    if (args->last_lanes != k->lanes) mark(k, uk2_slot[vecs][rows], TAIL);
+    k->uk2[vecs][rows](args);
+}
+
+void npc_run_spread(const npc_kernels *k, const npc_spread_args *args)
+{
+    mark(k, SLOT_spread, 0);
+    k->spread(args);
+}
+
+int npc_run_all_finite(const npc_kernels *k, const void *from, int64_t count)
+{
+    mark(k, SLOT_all_finite, 0);
+    return k->all_finite(from, count);
+}
+
+void npc_run_fence(const npc_kernels *k)
+{
+    mark(k, SLOT_fence, 0);
+    k->fence();
+}
+
+void npc_run_collect(const npc_kernels *k, const void *from, const int64_t *offset_bytes,
+                     int64_t rows, int64_t vecs, void *panel)
+{
+    mark(k, SLOT_collect, 0);
+    k->collect(from, offset_bytes, rows, vecs, panel);
 }
 
 double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)

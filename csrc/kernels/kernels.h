@@ -69,6 +69,41 @@ typedef struct npc_uk1_args {
     int64_t ahead_count, ahead_pace, ahead_step_bytes, ahead_jump_bytes;
 } npc_uk1_args;
 
+/* UK2, rows x pixels wherever they lie: as UK1, but step k reads its lanes at b + offset_bytes[k].
+ * Sums of blocks stay in `partial` (rows x vecs vectors) until the last; c is written once and not
+ * read. `tiles` tiles follow each other in c, and in b `b_tile_bytes` apart. */
+typedef struct npc_uk2_args {
+    int64_t blocks, block_depth, long_blocks;
+    const void *a[NPC_MAX_ROWS];
+    const void *b;
+    const int64_t *offset_bytes;
+    void *partial; /* aligned to vectors; not used if there is one block */
+    void *c[NPC_MAX_ROWS];
+    const void *bias;
+    int64_t tiles, b_tile_bytes;
+    int32_t last_lanes; /* of the last tile */
+    int32_t stream;     /* whole vectors go past the caches, for which c must be aligned to vectors;
+                         * a fence must follow before other threads may read c */
+} npc_uk2_args;
+
+/* Spreads rows of an image: element j of row i of tap t becomes the image's element
+ * (from + i * row_stride_bytes + tap[t].offset_bytes)[(j - begin) * step] if begin <= j < end, else
+ * zero, for 0 <= j < count. Of each tap's rows the first and last few are zero. Rows of a tap
+ * follow each other, and up to a vector behind the last row of a tap is written too. */
+typedef struct npc_spread_tap {
+    int64_t offset_bytes, begin, end; /* begin == end: all zero */
+} npc_spread_tap;
+
+typedef struct npc_spread_args {
+    const void *from;
+    int64_t row_stride_bytes, step;
+    int64_t zeros_before, rows, zeros_after;
+    int64_t count, taps;
+    const npc_spread_tap *tap;
+    void *to;
+    int64_t to_stride; /* from tap to tap */
+} npc_spread_args;
+
 /* Packs `rows` rows of `vecs` vectors. */
 typedef struct npc_pack_args {
     npc_pack_source source;
@@ -89,6 +124,8 @@ typedef struct npc_dot_args {
 } npc_dot_args;
 
 typedef void npc_uk1_fn(const npc_uk1_args *args);
+typedef void npc_uk2_fn(const npc_uk2_args *args);
+typedef void npc_spread_fn(const npc_spread_args *args);
 typedef void npc_pack_fn(const npc_pack_args *args);
 typedef void npc_dot_fn(const npc_dot_args *args);
 
@@ -98,6 +135,13 @@ typedef int npc_has_nan_fn(const void *c, int64_t stride, int64_t rows, int64_t 
 typedef void npc_add_fn(void *to, const void *from, int64_t count);
 /* *total = the sum of count elements. */
 typedef void npc_sum_fn(const void *from, int64_t count, void *total);
+/* Whether none of count elements is infinite or NaN. */
+typedef int npc_all_finite_fn(const void *from, int64_t count);
+/* Orders stores past the caches before what follows. */
+typedef void npc_fence_fn(void);
+/* A panel from what UK2 reads: `rows` rows of `vecs` vectors, row k from from + offset_bytes[k]. */
+typedef void npc_collect_fn(const void *from, const int64_t *offset_bytes, int64_t rows,
+                            int64_t vecs, void *panel);
 /* Max-pooling, in two steps that both keep the first of equals, and the first NaN before all else.
  * Numbers are integers of the size of an element; rows of `best` and `number` are `pitch` elements
  * apart and end in whole vectors.
@@ -246,6 +290,7 @@ typedef struct npc_kernels {
     int max_dot_rows, max_dot_cols;
     npc_uk1_fn *uk1[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_uk1_fn *uk1_pack[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
+    npc_uk2_fn *uk2[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_dot_fn *dot[NPC_MAX_DOT_ROWS + 1][NPC_MAX_DOT_COLS + 1];
     npc_pack_fn *pack;
     npc_has_nan_fn *has_nan;
@@ -262,6 +307,10 @@ typedef struct npc_kernels {
     npc_match_taps_fn *match_taps;
     npc_unpool_row_fn *unpool_row;
     npc_unpool_tiles_fn *unpool_tiles;
+    npc_spread_fn *spread;
+    npc_all_finite_fn *all_finite;
+    npc_fence_fn *fence;
+    npc_collect_fn *collect;
 } npc_kernels;
 
 /* The tables of an ISA that is compiled in, or NULL; dtype is F32 or F64. */
@@ -285,5 +334,11 @@ int npc_run_in_range(const npc_kernels *kernels, const int64_t *from, int64_t co
 int npc_run_match_taps(const npc_kernels *kernels, const npc_match_taps_args *args);
 void npc_run_unpool_row(const npc_kernels *kernels, const npc_unpool_row_args *args);
 int npc_run_unpool_tiles(const npc_kernels *kernels, const npc_unpool_tiles_args *args);
+void npc_run_uk2(const npc_kernels *kernels, int rows, int vecs, const npc_uk2_args *args);
+void npc_run_spread(const npc_kernels *kernels, const npc_spread_args *args);
+int npc_run_all_finite(const npc_kernels *kernels, const void *from, int64_t count);
+void npc_run_fence(const npc_kernels *kernels);
+void npc_run_collect(const npc_kernels *kernels, const void *from, const int64_t *offset_bytes,
+                     int64_t rows, int64_t vecs, void *panel);
 
 #endif

@@ -34,6 +34,8 @@ NPC_INLINE f32_vec f32_zero(void) { return _mm256_setzero_ps(); }
 NPC_INLINE f32_vec f32_broadcast(const float *p) { return _mm256_broadcast_ss(p); }
 NPC_INLINE f32_vec f32_load(const float *p) { return _mm256_loadu_ps(p); }
 NPC_INLINE void f32_store(float *p, f32_vec v) { _mm256_storeu_ps(p, v); }
+NPC_INLINE void f32_stream(float *p, f32_vec v) { _mm256_stream_ps(p, v); }
+NPC_INLINE void f32_fence(void) { _mm_sfence(); }
 NPC_INLINE f32_vec f32_add(f32_vec a, f32_vec b) { return _mm256_add_ps(a, b); }
 NPC_INLINE f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm256_fmadd_ps(a, b, c); }
 NPC_INLINE f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm256_mul_ps(a, b); }
@@ -91,6 +93,11 @@ NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
 {
     if (step == 1) return f32_load_first(p, n);
     if (step == 2) return f32_load_even(p, (1u << (2 * n - 1)) - 1);
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    if (step == (int32_t)step && step * f32_lanes == (int32_t)(step * f32_lanes))
+        return _mm256_mask_i32gather_ps(f32_zero(), p,
+                                        _mm256_mullo_epi32(lane, _mm256_set1_epi32((int)step)),
+                                        _mm256_castsi256_ps(npc_avx2_mask8((1u << n) - 1)), 4);
     float lanes[f32_lanes] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f32_load(lanes);
@@ -187,6 +194,8 @@ NPC_INLINE f64_vec f64_zero(void) { return _mm256_setzero_pd(); }
 NPC_INLINE f64_vec f64_broadcast(const double *p) { return _mm256_broadcast_sd(p); }
 NPC_INLINE f64_vec f64_load(const double *p) { return _mm256_loadu_pd(p); }
 NPC_INLINE void f64_store(double *p, f64_vec v) { _mm256_storeu_pd(p, v); }
+NPC_INLINE void f64_stream(double *p, f64_vec v) { _mm256_stream_pd(p, v); }
+NPC_INLINE void f64_fence(void) { _mm_sfence(); }
 NPC_INLINE f64_vec f64_add(f64_vec a, f64_vec b) { return _mm256_add_pd(a, b); }
 NPC_INLINE f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm256_fmadd_pd(a, b, c); }
 NPC_INLINE f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm256_mul_pd(a, b); }

@@ -22,6 +22,8 @@ NPC_INLINE f32_vec f32_zero(void) { return _mm512_setzero_ps(); }
 NPC_INLINE f32_vec f32_broadcast(const float *p) { return _mm512_set1_ps(*p); }
 NPC_INLINE f32_vec f32_load(const float *p) { return _mm512_loadu_ps(p); }
 NPC_INLINE void f32_store(float *p, f32_vec v) { _mm512_storeu_ps(p, v); }
+NPC_INLINE void f32_stream(float *p, f32_vec v) { _mm512_stream_ps(p, v); }
+NPC_INLINE void f32_fence(void) { _mm_sfence(); }
 NPC_INLINE f32_vec f32_add(f32_vec a, f32_vec b) { return _mm512_add_ps(a, b); }
 NPC_INLINE f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm512_fmadd_ps(a, b, c); }
 NPC_INLINE f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm512_mul_ps(a, b); }
@@ -76,6 +78,17 @@ NPC_INLINE f32_vec f32_load_step(const float *p, int64_t step, int n)
 {
     if (step == 1) return f32_load_first(p, n);
     if (step == 2) return f32_load_even(p, (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1));
+    if (step == 4) { /* every second of every second, faster than a gather */
+        const uint64_t mask = ((uint64_t)1 << (4 * n - 3)) - 1;
+        const __m512i even =
+            _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        return _mm512_permutex2var_ps(f32_load_even(p, (uint32_t)mask), even,
+                                      f32_load_even(p + 32, (uint32_t)(mask >> 32)));
+    }
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    if (step == (int32_t)step && step * f32_lanes == (int32_t)(step * f32_lanes))
+        return _mm512_mask_i32gather_ps(
+            f32_zero(), f32_first(n), _mm512_mullo_epi32(lane, _mm512_set1_epi32((int)step)), p, 4);
     float lanes[f32_lanes] = {0};
     for (int i = 0; i < n; i++) lanes[i] = p[i * step];
     return f32_load(lanes);
@@ -162,6 +175,8 @@ NPC_INLINE f64_vec f64_zero(void) { return _mm512_setzero_pd(); }
 NPC_INLINE f64_vec f64_broadcast(const double *p) { return _mm512_set1_pd(*p); }
 NPC_INLINE f64_vec f64_load(const double *p) { return _mm512_loadu_pd(p); }
 NPC_INLINE void f64_store(double *p, f64_vec v) { _mm512_storeu_pd(p, v); }
+NPC_INLINE void f64_stream(double *p, f64_vec v) { _mm512_stream_pd(p, v); }
+NPC_INLINE void f64_fence(void) { _mm_sfence(); }
 NPC_INLINE f64_vec f64_add(f64_vec a, f64_vec b) { return _mm512_add_pd(a, b); }
 NPC_INLINE f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm512_fmadd_pd(a, b, c); }
 NPC_INLINE f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm512_mul_pd(a, b); }
@@ -211,9 +226,9 @@ NPC_INLINE f64_vec f64_load_step(const double *p, int64_t step, int n)
 {
     if (step == 1) return f64_load_first(p, n);
     if (step == 2) return f64_load_even(p, (uint32_t)(((uint64_t)1 << (2 * n - 1)) - 1));
-    double lanes[f64_lanes] = {0};
-    for (int i = 0; i < n; i++) lanes[i] = p[i * step];
-    return f64_load(lanes);
+    const __m512i lane = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm512_mask_i64gather_pd(f64_zero(), f64_first(n),
+                                    _mm512_mullo_epi64(lane, _mm512_set1_epi64(step)), p, 8);
 }
 typedef __mmask8 f64_mask;
 NPC_INLINE f64_mask f64_lanes_of(uint32_t mask) { return (f64_mask)mask; }

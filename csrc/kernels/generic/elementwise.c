@@ -11,6 +11,20 @@ int NPC_NAME(has_nan)(const void *c, int64_t stride, int64_t rows, int64_t cols)
     return found;
 }
 
+/* v - v is NaN for infinities and NaNs, else zero. */
+int NPC_NAME(all_finite)(const void *from, int64_t count)
+{
+    const NPC_T *v = from;
+    int found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const NPC_T difference = v[i] - v[i];
+        found |= difference != difference;
+    }
+    return !found;
+}
+
+void NPC_NAME(fence)(void) { NPC_V(fence)(); }
+
 void NPC_NAME(add)(void *to, const void *from, int64_t count)
 {
     NPC_T *restrict target = to;

@@ -15,7 +15,9 @@
  *   merge(a, b)                              lanes of both, where at most one is not zero
  *   even(a, b) odd(a, b)                     every second lane of a, then of b, from lane 0 or 1
  *   zip_low(a, b) zip_high(a, b)             lanes of a and b in turn, of their lower or upper
- * halves load_step(p, step, n)                    lane i < n from p[i * step]; others anything
+ *                                            halves
+ *   load_step(p, step, n)                    lane i < n from p[i * step]; others zero
+ *   stream(p, v), fence()                    an aligned store past the caches; what orders it
  *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
  *   mul(a, b), not_above(a, b)               a * b; the lanes of a, but b where a > b
  *   lanes_of(mask)                           the mask of the lanes whose bits are set
@@ -57,7 +59,8 @@
 #endif
 
 #define NPC_TILE(rows, vecs)                                                                       \
-    npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs), NPC_NAME(uk1_pack_##rows##x##vecs);
+    npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs), NPC_NAME(uk1_pack_##rows##x##vecs);                  \
+    npc_uk2_fn NPC_NAME(uk2_##rows##x##vecs);
 #define NPC_DOT(rows, cols) npc_dot_fn NPC_NAME(dot_##rows##x##cols);
 #define NPC_KERNEL(name) npc_##name##_fn NPC_NAME(name);
 #include "../kernels.def"

@@ -26,6 +26,8 @@
         return v;                                                                                  \
     }                                                                                              \
     NPC_INLINE void t##_store(type *p, t##_vec v) { memcpy(p, &v, sizeof v); }                     \
+    NPC_INLINE void t##_stream(type *p, t##_vec v) { t##_store(p, v); }                            \
+    NPC_INLINE void t##_fence(void) {}                                                             \
     NPC_INLINE t##_vec t##_add(t##_vec a, t##_vec b) { return a + b; }                             \
     NPC_INLINE t##_vec t##_fma(t##_vec a, t##_vec b, t##_vec c) { return a * b + c; }              \
     NPC_INLINE t##_vec t##_mul(t##_vec a, t##_vec b) { return a * b; }                             \

@@ -91,7 +91,7 @@ def conv2d(
         the bits are those of ``conv2d(...) + add``.
     precision : {"standard", "strict"}
         "strict" allows direct summation only: exact on integer-valued data.
-    algorithm : {"auto", "small", "depthwise", "direct", "im2col", "reference"}
+    algorithm : {"auto", "small", "few_channels", "depthwise", "direct", "im2col", "reference"}
         Force an algorithm.
     isa : str, optional
         Force an instruction set: one of the keys of ``npconv.show_config("dict")["isas"]``.
