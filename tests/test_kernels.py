@@ -160,6 +160,8 @@ def sweep_small(isa: str, dtype: str) -> None:
                     break
                 y = npconv.conv2d(x, filters, **settings, groups=2, algorithm="small", isa=isa)
                 assert_same_values(y, expected)
+
+
 def sweep_few_channels(isa: str, dtype: str) -> None:
     """Every tile, tail and split of UK2, and a result that is written past the caches."""
     options: dict[str, Any] = {"algorithm": "few_channels", "isa": isa, "num_threads": 1}
