@@ -12,7 +12,7 @@ import numpy as np
 from guard_pages import Guarded
 from strategies import ConvCase, PoolCase
 from tolerance import assert_same_values
-from variants import CONV_VARIANTS, ISA_VARIANTS, name
+from variants import CONV_VARIANTS, ISA_VARIANTS, ISAS, name
 
 from npconv import _native, geometry, reference
 
@@ -79,7 +79,8 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     y = reference.conv2d(x, weight, bias, **case.settings)
     grad = np.random.default_rng(1).integers(-4, 5, y.shape).astype(case.dtype)
     dx, dw, db = reference.conv2d_backward(grad, x, weight, **case.settings)
-    options = (*variant.values(), threads, "standard")
+    precision = variant.get("precision", "standard")
+    options = (variant["algorithm"], variant["isa"], threads, precision)
 
     def forward(x: Any, weight: Any, bias: Any, out: Any) -> None:
         _native.conv_forward(g, x, weight, bias, out, options)
@@ -190,6 +191,28 @@ def run_padding(shape: tuple[int, ...], width: Any, dtype: str, threads: int, at
             guarded_call(backward, at, reference.pad_backward(padded, width, mode), padded)
 
 
+def run_winograd(isa: str, dtype: str, size: tuple[int, int], threads: int, at: str) -> None:
+    """Zero weights: no rounding blurs what is read and written, which is all that matters here."""
+    rng = np.random.default_rng(1)
+    x = rng.integers(-4, 5, (2, 19, *size)).astype(dtype)
+    g = geometry.conv_geometry(2, x.shape, (21, 19, 3, 3), padding=1)
+    options = ("winograd", isa, threads, "standard")
+    zeros = np.zeros(g.output_shape, dtype)
+    dx = np.zeros_like(x)
+
+    def forward(x: Any, weight: Any, out: Any) -> None:
+        _native.conv_forward(g, x, weight, None, out, options)
+
+    def input_grad(grad: Any, weight: Any, out: Any) -> None:
+        _native.conv_input_grad(g, grad, weight, out, options)
+
+    weight = np.zeros((21, 19, 3, 3), dtype)
+    announce("forward")
+    guarded_call(forward, at, zeros, x, weight)
+    announce("input_grad")
+    guarded_call(input_grad, at, dx, zeros, weight)
+
+
 def main() -> None:
     for at in ("start", "end"):
         for dtype in ("float32", "float64"):
@@ -204,6 +227,11 @@ def main() -> None:
                 for variant in ISA_VARIANTS:
                     announce(f"{dtype} {pool} {name(variant)} at {at}")
                     run_pool(pool, dtype, variant, 1, at)
+        for isa in ISAS:
+            for dtype in ("float32", "float64"):
+                for size in ((3, 5), (8, 33), (14, 14)):
+                    announce(f"winograd {isa} {dtype} {size} at {at}")
+                    run_winograd(isa, dtype, size, 1, at)
         for shape, width in PADDINGS:
             for dtype in ("int8", "int16", "float32", "float64", "complex128"):
                 announce(f"{shape} {width} {dtype} at {at}")

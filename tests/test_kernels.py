@@ -117,6 +117,18 @@ def sweep_depthwise(isa: str, dtype: str) -> None:
             assert_same_values(y, reference.conv2d(x, weight, **settings), f"{kernel}x{width}")
 
 
+def sweep_winograd(isa: str, dtype: str) -> None:
+    """Every transform, whole tiles and edge tiles; only those for tiles of 2x2 are exact."""
+    for kernel in [(3, 3), (5, 5), (1, 3), (3, 1), (3, 5)]:
+        x, weight = integers((1, 5, 9, 33), dtype), integers((18, 5, *kernel), dtype, seed=2)
+        y = npconv.conv2d(x, weight, padding="same", algorithm="winograd", isa=isa)
+        expected = reference.conv2d(x, weight, padding="same")
+        assert np.allclose(y, expected, rtol=0, atol=2000 * np.finfo(dtype).eps), kernel
+        if 5 not in kernel:
+            y = npconv.conv2d(x, weight, padding="same", algorithm="winograd2", isa=isa)
+            assert_same_values(y, expected)
+
+
 def sweep_others(isa: str, dtype: str) -> None:
     """Pooling, column sums, activations, and partial sums of a weight gradient."""
     for width in WIDTHS:
@@ -194,6 +206,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_dots,
         sweep_depthwise,
         sweep_few_channels,
+        sweep_winograd,
         sweep_others,
         sweep_small,
     ):

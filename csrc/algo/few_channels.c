@@ -6,6 +6,8 @@
  * consecutive pixels is a vector load: micro-kernel UK2 finds them through a table of offsets that
  * all tiles share.
  */
+#include <math.h>
+
 #include "../core/scratch.h"
 #include "../plan/conv_plan.h"
 #include "band.h"
@@ -361,4 +363,45 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_few_channels = {"few_channels", declines, run, NULL};
+enum {
+    CALL,
+    MULTIPLIES, /* vector multiply-adds */
+    LOADS,      /* vectors of pixels that UK2 loads, once for each block of rows */
+    WEIGHTS,    /* that UK2 broadcasts, once for each tile */
+    TILES,      /* of pixels, for each block of rows */
+    LINES,      /* of the image spread, for each column tap */
+    SPREAD,     /* elements of them */
+    APART,      /* those that do not follow each other in the image */
+    COLLECTED,  /* vectors copied to panels */
+    RESULTS,    /* elements */
+    FAR         /* those of results beyond the caches */
+};
+
+static void features(const npc_conv_problem *problem, double *feature)
+{
+    const npc_conv_geometry *g = problem->geometry;
+    const npc_kernels *kernels = problem->kernels;
+    const int vecs = kernels->max_rows[3] ? 3 : 2; /* of a long product's tiles */
+    const double size = (double)npc_dtype_size(problem->dtype), groups = (double)g->groups;
+    const double depth = (double)npc_group_in(g) * npc_count(g->kernel);
+    const double vectors = ceil(npc_count(g->output) / kernels->lanes);
+    const double tiles = ceil(vectors / vecs), rows = (double)npc_group_out(g);
+    const double blocks = ceil(rows / kernels->max_rows[vecs]);
+    const double results = (double)g->out_channels * npc_count(g->output);
+
+    feature[CALL] = 1;
+    feature[MULTIPLIES] = groups * depth * rows * vectors;
+    feature[LOADS] = groups * depth * vectors * blocks;
+    feature[WEIGHTS] = groups * depth * rows * tiles;
+    feature[TILES] = groups * tiles * blocks;
+    feature[LINES] =
+        (double)g->in_channels * (double)g->kernel[2] * (double)g->input[0] * (double)g->input[1];
+    feature[SPREAD] = feature[LINES] * (double)g->output[2];
+    if (g->stride[2] > 1) feature[APART] = feature[SPREAD];
+    if (depth * vecs * kernels->lanes * size > COLLECT_BYTES)
+        feature[COLLECTED] = groups * depth * vectors;
+    feature[RESULTS] = results;
+    if (results * size > STREAM_BYTES) feature[FAR] = results;
+}
+
+const npc_conv_algorithm npc_conv_few_channels = {"few_channels", declines, run, features};

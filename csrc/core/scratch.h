@@ -1,14 +1,14 @@
 /* scratch.h: a block of working memory for each thread, kept between calls.
  *
  * Fresh pages cost more than the work of a small call, so a thread keeps its block until it ends.
- * No block is larger than NPC_SCRATCH_LIMIT, which is the documented bound of the direct
- * algorithms' extra memory per thread. */
+ * No block is larger than NPC_SCRATCH_LIMIT, the documented bound of extra memory per thread: 2 MB
+ * for the direct algorithms, 8 MB for Winograd's. */
 #ifndef NPC_CORE_SCRATCH_H
 #define NPC_CORE_SCRATCH_H
 
 #include <stddef.h>
 
-#define NPC_SCRATCH_LIMIT ((size_t)2 << 20)
+#define NPC_SCRATCH_LIMIT ((size_t)8 << 20)
 
 /* At least `size` bytes, aligned to a cache line, or NULL. Contents are undefined; the block is
  * valid until this thread's next call. size <= NPC_SCRATCH_LIMIT. */

@@ -247,6 +247,30 @@ void npc_run_collect(const npc_kernels *k, const void *from, const int64_t *offs
     k->collect(from, offset_bytes, rows, vecs, panel);
 }
 
+void npc_run_transpose(const npc_kernels *k, const npc_transpose_args *args)
+{
+    mark(k, SLOT_transpose, 0);
+    k->transpose(args);
+}
+
+void npc_run_winograd_input(const npc_kernels *k, const npc_winograd_input_args *args)
+{
+    mark(k, SLOT_winograd_input, 0);
+    k->winograd_input(args);
+}
+
+void npc_run_winograd_weight(const npc_kernels *k, const npc_winograd_weight_args *args)
+{
+    mark(k, SLOT_winograd_weight, 0);
+    k->winograd_weight(args);
+}
+
+int npc_run_winograd_output(const npc_kernels *k, const npc_winograd_output_args *args)
+{
+    mark(k, SLOT_winograd_output, 0);
+    return k->winograd_output(args);
+}
+
 double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)
 {
     enum { MAX_DEPTH = 512 };

@@ -113,8 +113,11 @@ npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geom
                                npc_dtype dtype, const npc_options *options,
                                npc_candidate *candidates, int *chosen)
 {
-    npc_conv_problem problem = {
-        .operation = operation, .geometry = geometry, .dtype = dtype, .strict = options->strict};
+    npc_conv_problem problem = {.operation = operation,
+                                .geometry = geometry,
+                                .dtype = dtype,
+                                .strict = options->strict,
+                                .forced = options->algorithm != NPC_AUTO};
     if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
     if (status != NPC_OK) return status;
@@ -166,6 +169,7 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
                                 .arrays = arrays,
                                 .dtype = dtype,
                                 .strict = options->strict,
+                                .forced = options->algorithm != NPC_AUTO,
                                 .team = &team};
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
     if (status != NPC_OK) return status;

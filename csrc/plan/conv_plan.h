@@ -12,6 +12,7 @@ typedef struct npc_conv_problem {
     const npc_conv_arrays *arrays; /* NULL while candidates are asked */
     npc_dtype dtype;
     int strict; /* direct summation only: who computes otherwise declines */
+    int forced; /* the caller named the algorithm: it declines only what it cannot compute */
     const npc_kernels *kernels;
     npc_team *team;
     int64_t shared_bytes; /* workspace shared by the threads, for npc_plan_info */

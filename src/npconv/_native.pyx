@@ -53,6 +53,20 @@ cdef int _check(npc_status status) except -1:
     raise ValueError(text)
 
 
+cdef int _check_conv(npc_status status, npc_conv_operation operation,
+                     const npc_conv_geometry *geometry, npc_dtype dtype,
+                     const npc_options *options) except -1:
+    """`_check`, which tells why an algorithm that was asked for declines."""
+    cdef npc_candidate candidates[32]
+    cdef int chosen, asked = options.algorithm
+    if (status == NPC_UNSUPPORTED_ALGORITHM and 0 <= asked < npc_conv_algorithm_count()
+            and npc_conv_candidates(operation, geometry, dtype, options, candidates,
+                                    &chosen) == NPC_OK and candidates[asked].reason != NULL):
+        name, reason = candidates[asked].name.decode(), candidates[asked].reason.decode()
+        raise ValueError(f"algorithm={name!r} declines this call: {reason}")
+    return _check(status)
+
+
 # ---- options -----------------------------------------------------------------------------------
 
 cdef dict _algorithm_ids = {"auto": NPC_AUTO}
@@ -267,7 +281,7 @@ def conv_forward(geometry, cnp.ndarray x, cnp.ndarray weight, bias, cnp.ndarray 
         _describe(&arrays.add, add, "add", _y_shape(geometry))
     with nogil:
         status = npc_conv(NPC_FORWARD, &g, &arrays, arrays.y.dtype, &o, npc_last_plan())
-    _check(status)
+    _check_conv(status, NPC_FORWARD, &g, arrays.y.dtype, &o)
 
 
 def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray out,
@@ -286,7 +300,7 @@ def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray 
     _nothing_follows(&arrays)
     with nogil:
         status = npc_conv(NPC_INPUT_GRAD, &g, &arrays, arrays.x.dtype, &o, npc_last_plan())
-    _check(status)
+    _check_conv(status, NPC_INPUT_GRAD, &g, arrays.x.dtype, &o)
 
 
 def conv_weight_grad(geometry, cnp.ndarray grad, cnp.ndarray x, cnp.ndarray out, tuple options):
@@ -306,7 +320,7 @@ def conv_weight_grad(geometry, cnp.ndarray grad, cnp.ndarray x, cnp.ndarray out,
     _nothing_follows(&arrays)
     with nogil:
         status = npc_conv(NPC_WEIGHT_GRAD, &g, &arrays, dtype, &o, npc_last_plan())
-    _check(status)
+    _check_conv(status, NPC_WEIGHT_GRAD, &g, dtype, &o)
 
 
 def conv_bias_grad(geometry, cnp.ndarray grad, cnp.ndarray out, tuple options):

@@ -186,6 +186,23 @@ NPC_INLINE void f32_store_pairs(float *p, f32_vec first, f32_vec second, int n)
     f32_store_first(p, _mm256_permute2f128_ps(low, high, 0x20), n < 8 ? n : 8);
     if (n > 8) f32_store_first(p + 8, _mm256_permute2f128_ps(low, high, 0x31), n - 8);
 }
+NPC_INLINE void f32_transpose(f32_vec *v)
+{
+    f32_vec pair[8], four[8];
+    for (int i = 0; i < 8; i += 2) {
+        pair[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) /* four[i + j]: columns j and 4 + j of rows i... */
+        for (int j = 0; j < 2; j++) {
+            four[i + 2 * j] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0x44);
+            four[i + 2 * j + 1] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0xEE);
+        }
+    for (int j = 0; j < 4; j++) {
+        v[j] = _mm256_permute2f128_ps(four[j], four[j + 4], 0x20);
+        v[j + 4] = _mm256_permute2f128_ps(four[j], four[j + 4], 0x31);
+    }
+}
 
 typedef __m256d f64_vec;
 enum { f64_lanes = 4 };
@@ -329,6 +346,18 @@ NPC_INLINE void f64_store_pairs(double *p, f64_vec first, f64_vec second, int n)
     const f64_vec high = _mm256_unpackhi_pd(first, second);
     f64_store_first(p, _mm256_permute2f128_pd(low, high, 0x20), n < 4 ? n : 4);
     if (n > 4) f64_store_first(p + 4, _mm256_permute2f128_pd(low, high, 0x31), n - 4);
+}
+NPC_INLINE void f64_transpose(f64_vec *v)
+{
+    f64_vec pair[4];
+    for (int i = 0; i < 4; i += 2) {
+        pair[i] = _mm256_unpacklo_pd(v[i], v[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_pd(v[i], v[i + 1]);
+    }
+    for (int j = 0; j < 2; j++) {
+        v[j] = _mm256_permute2f128_pd(pair[j], pair[j + 2], 0x20);
+        v[j + 2] = _mm256_permute2f128_pd(pair[j], pair[j + 2], 0x31);
+    }
 }
 
 #endif

@@ -166,6 +166,31 @@ NPC_INLINE void f32_store_pairs(float *p, f32_vec first, f32_vec second, int n)
     f32_store_first(p, _mm512_permutex2var_ps(first, low, second), n < 16 ? n : 16);
     if (n > 16) f32_store_first(p + 16, _mm512_permutex2var_ps(first, high, second), n - 16);
 }
+NPC_INLINE void f32_transpose(f32_vec *v)
+{
+    f32_vec pair[16], four[16];
+    for (int i = 0; i < 16; i += 2) {
+        pair[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+        pair[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) /* four[i + j]: columns j, 4 + j, 8 + j, 12 + j of rows i... */
+        for (int j = 0; j < 2; j++) {
+            const __m512d low = _mm512_castps_pd(pair[i + j]);
+            const __m512d high = _mm512_castps_pd(pair[i + j + 2]);
+            four[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+            four[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+        }
+    for (int j = 0; j < 4; j++) {
+        const f32_vec even0 = _mm512_shuffle_f32x4(four[j], four[j + 4], 0x88);
+        const f32_vec odd0 = _mm512_shuffle_f32x4(four[j], four[j + 4], 0xDD);
+        const f32_vec even1 = _mm512_shuffle_f32x4(four[j + 8], four[j + 12], 0x88);
+        const f32_vec odd1 = _mm512_shuffle_f32x4(four[j + 8], four[j + 12], 0xDD);
+        v[j] = _mm512_shuffle_f32x4(even0, even1, 0x88);
+        v[j + 4] = _mm512_shuffle_f32x4(odd0, odd1, 0x88);
+        v[j + 8] = _mm512_shuffle_f32x4(even0, even1, 0xDD);
+        v[j + 12] = _mm512_shuffle_f32x4(odd0, odd1, 0xDD);
+    }
+}
 
 typedef __m512d f64_vec;
 enum { f64_lanes = 8 };
@@ -293,6 +318,24 @@ NPC_INLINE void f64_store_pairs(double *p, f64_vec first, f64_vec second, int n)
     const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
     f64_store_first(p, _mm512_permutex2var_pd(first, low, second), n < 8 ? n : 8);
     if (n > 8) f64_store_first(p + 8, _mm512_permutex2var_pd(first, high, second), n - 8);
+}
+NPC_INLINE void f64_transpose(f64_vec *v)
+{
+    f64_vec pair[8];
+    for (int i = 0; i < 8; i += 2) {
+        pair[i] = _mm512_unpacklo_pd(v[i], v[i + 1]);
+        pair[i + 1] = _mm512_unpackhi_pd(v[i], v[i + 1]);
+    }
+    for (int j = 0; j < 2; j++) {
+        const f64_vec even0 = _mm512_shuffle_f64x2(pair[j], pair[j + 2], 0x88);
+        const f64_vec odd0 = _mm512_shuffle_f64x2(pair[j], pair[j + 2], 0xDD);
+        const f64_vec even1 = _mm512_shuffle_f64x2(pair[j + 4], pair[j + 6], 0x88);
+        const f64_vec odd1 = _mm512_shuffle_f64x2(pair[j + 4], pair[j + 6], 0xDD);
+        v[j] = _mm512_shuffle_f64x2(even0, even1, 0x88);
+        v[j + 2] = _mm512_shuffle_f64x2(odd0, odd1, 0x88);
+        v[j + 4] = _mm512_shuffle_f64x2(even0, even1, 0xDD);
+        v[j + 6] = _mm512_shuffle_f64x2(odd0, odd1, 0xDD);
+    }
 }
 
 #endif

@@ -18,6 +18,7 @@
  *                                            halves
  *   load_step(p, step, n)                    lane i < n from p[i * step]; others zero
  *   stream(p, v), fence()                    an aligned store past the caches; what orders it
+ *   + - * between vectors, never fused
  *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
  *   mul(a, b), not_above(a, b)               a * b; the lanes of a, but b where a > b
  *   lanes_of(mask)                           the mask of the lanes whose bits are set
@@ -34,6 +35,8 @@
  *   load_int64(p, n), load_bytes(p, n)       the low bits of the first n int64, or uint8, as ints
  *   store_int64(p, v, n), store_bytes(p, v, n)   the first n of v, as int64 or as uint8 (those
  *                                            of all lanes fit)
+ *   transpose(v)                             lane i of v[j] and lane j of v[i] change places, for
+ *                                            all of v[lanes]
  *
  * and the register tiles that fit: NPC_UK1_ROWS_<vecs>, NPC_DOT_ROWS, NPC_DOT_COLS.
  */

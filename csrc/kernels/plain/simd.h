@@ -186,6 +186,14 @@
         type sum = v[0];                                                                           \
         for (int i = 1; i < (n_lanes); i++) sum += v[i];                                           \
         return sum;                                                                                \
+    }                                                                                              \
+    NPC_INLINE void t##_transpose(t##_vec *v)                                                      \
+    {                                                                                              \
+        type from[n_lanes][n_lanes], to[n_lanes][n_lanes];                                         \
+        memcpy(from, v, sizeof from);                                                              \
+        for (int i = 0; i < (n_lanes); i++)                                                        \
+            for (int j = 0; j < (n_lanes); j++) to[j][i] = from[i][j];                             \
+        memcpy(v, to, sizeof to);                                                                  \
     }
 
 typedef int32_t f32_int;

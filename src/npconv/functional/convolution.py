@@ -90,8 +90,11 @@ def conv2d(
         takes part in the promotion of dtypes and is not broadcast. Each step is rounded, so that
         the bits are those of ``conv2d(...) + add``.
     precision : {"standard", "strict"}
-        "strict" allows direct summation only: exact on integer-valued data.
-    algorithm : {"auto", "small", "few_channels", "depthwise", "direct", "im2col", "reference"}
+        "strict" allows direct summation only: exact on integer-valued data. "standard" lets
+        Winograd's algorithm compute small kernels in float32, within its published error bound.
+    algorithm : str
+        Force an algorithm: "small", "few_channels", "depthwise", "winograd", "winograd2",
+        "direct", "im2col" or "reference", instead of "auto".
         Force an algorithm.
     isa : str, optional
         Force an instruction set: one of the keys of ``npconv.show_config("dict")["isas"]``.

@@ -1,0 +1,60 @@
+/* Winograd's transform of the input: across the rows for a whole row of tiles, which share columns,
+ * then along the row, tile by tile. */
+#include "winograd.h"
+
+NPC_INLINE void NPC_V(winograd_across)(const npc_winograd_input_args *args,
+                                       const npc_winograd_transform transform)
+{
+    const int used = npc_winograd_used(transform);
+    const NPC_T *row[NPC_WINOGRAD_MAX_POINTS];
+    NPC_UNROLL
+    for (int i = 0; i < used; i++) row[i] = args->row[i];
+    for (int64_t c = 0; c < args->columns; c++) {
+        NPC_VEC d[NPC_WINOGRAD_MAX_POINTS], v[NPC_WINOGRAD_MAX_POINTS];
+        NPC_UNROLL
+        for (int i = 0; i < used; i++) d[i] = NPC_V(load)(row[i] + c * NPC_LANES);
+        NPC_V(winograd_b)(transform, d, v);
+        NPC_UNROLL
+        for (int i = 0; i < used; i++)
+            NPC_V(store)((NPC_T *)args->middle + (i * args->columns + c) * NPC_LANES, v[i]);
+    }
+}
+
+NPC_INLINE void NPC_V(winograd_along)(const npc_winograd_input_args *args, const int64_t first,
+                                      const int64_t last, const npc_winograd_transform transform)
+{
+    const npc_winograd_tiles *tiles = args->tiles;
+    const npc_winograd_transform across = tiles->transform[0];
+    const int used = npc_winograd_used(transform), rows = npc_winograd_used(across);
+    const int points = npc_winograd_points(transform);
+    const int64_t step = tiles->point_step * NPC_LANES, stride = args->point_stride;
+
+    for (int i = 0; i < rows; i++) {
+        const NPC_T *middle = (const NPC_T *)args->middle + i * args->columns * NPC_LANES;
+        NPC_T *to = (NPC_T *)args->to + npc_winograd_point(across, i) * points * stride;
+        for (int64_t t = first; t < last; t++) {
+            const NPC_T *from = middle + tiles->column[t] * NPC_LANES;
+            NPC_T *tile = to + t * args->tile_stride;
+            NPC_VEC d[NPC_WINOGRAD_MAX_POINTS], v[NPC_WINOGRAD_MAX_POINTS];
+            NPC_UNROLL
+            for (int j = 0; j < used; j++) d[j] = NPC_V(load)(from + j * step);
+            NPC_V(winograd_b)(transform, d, v);
+            NPC_UNROLL
+            for (int j = 0; j < used; j++)
+                NPC_V(store)(tile + npc_winograd_point(transform, j) * stride, v[j]);
+        }
+    }
+}
+
+void NPC_NAME(winograd_input)(const npc_winograd_input_args *args)
+{
+    const npc_winograd_tiles *tiles = args->tiles;
+#define ACROSS(transform) NPC_V(winograd_across)(args, transform)
+#define WHOLE(transform) NPC_V(winograd_along)(args, 0, tiles->whole_tiles, transform)
+    NPC_WINOGRAD_EDGE_SWITCH(tiles->transform[0], ACROSS)
+    NPC_WINOGRAD_SWITCH(tiles->transform[1], WHOLE)
+    if (tiles->whole_tiles < tiles->tiles)
+        NPC_V(winograd_along)(args, tiles->whole_tiles, tiles->tiles, NPC_WINOGRAD_F43_EDGE);
+#undef ACROSS
+#undef WHOLE
+}
