@@ -151,8 +151,9 @@ static npc_status run(npc_conv_problem *problem)
     }
     const int64_t row = g->output[2] * size, plane = g->output[1] * row;
     j.copied[0] = !npc_is_plain(x, problem->dtype) || (x->stride[4] != size && g->input[2] > 1);
-    j.copied[1] =
-        (y->stride[4] != size && g->output[2] > 1) || (y->stride[3] != row && g->output[1] > 1);
+    j.copied[1] = /* finish_rows reads an addend that is y before it writes y */
+        j.finish.add_is_y || (y->stride[4] != size && g->output[2] > 1) ||
+        (y->stride[3] != row && g->output[1] > 1);
     j.bytes[0] = g->in_channels * g->input[1] * g->input[2] * size;
     j.bytes[1] = g->out_channels * plane;
     j.args = (npc_small_args){
