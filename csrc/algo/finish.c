@@ -89,3 +89,28 @@ void npc_finish_rows(const npc_finish *f, const npc_finish_part *part)
         finish_run(f, args, plane + d * add->stride[2] + h * add->stride[3] + w * add->stride[4]);
     }
 }
+
+npc_finish_part npc_finish_part_rows(const npc_finish_part *part, int64_t begin, int64_t rows,
+                                     npc_dtype dtype)
+{
+    npc_finish_part some = *part;
+    some.channel += begin;
+    some.rows = rows;
+    some.from += begin * part->from_stride_bytes;
+    some.to += begin * part->to_stride_bytes;
+    if (some.bias) some.bias += begin * (int64_t)npc_dtype_size(dtype);
+    return some;
+}
+
+void npc_finish_fetch(const npc_finish *f, const npc_finish_part *part)
+{
+    const npc_array *add = f->add;
+    const int64_t size = (int64_t)npc_dtype_size(f->kernels->dtype), bytes = part->count * size;
+    if (!f->add_is_flat) return;
+    const char *row = add->data + part->image * add->stride[0] + part->channel * add->stride[1] +
+                      part->pixel * size;
+    for (int64_t i = 0; i < part->rows; i++, row += add->stride[1]) {
+        for (int64_t at = 0; at < bytes; at += NPC_CACHE_LINE) __builtin_prefetch(row + at);
+        __builtin_prefetch(row + bytes - 1);
+    }
+}

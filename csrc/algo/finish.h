@@ -45,4 +45,12 @@ typedef struct npc_finish_part {
 
 void npc_finish_rows(const npc_finish *finish, const npc_finish_part *part);
 
+/* `rows` rows of a part from row `begin` on. */
+npc_finish_part npc_finish_part_rows(const npc_finish_part *part, int64_t begin, int64_t rows,
+                                     npc_dtype dtype);
+
+/* Starts to bring what npc_finish_rows will add into the cache, to be called before the sums of a
+ * few rows are computed: they lie so far apart that the processor does not foresee them. */
+void npc_finish_fetch(const npc_finish *finish, const npc_finish_part *part);
+
 #endif

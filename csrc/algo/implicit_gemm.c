@@ -102,27 +102,40 @@ static void scatter(const job *j, const npc_tile *tile, int64_t channel, int64_t
     }
 }
 
-/* What follows the sums of a tile, on each of its images' pixels. */
-static void finish_tile(const job *j, const npc_tile *tile, int64_t channel, int64_t rows, char *c,
-                        int64_t c_stride_bytes)
+/* Whether a tile's pixels are all of one image. */
+static int is_of_one_image(const npc_tile *tile)
+{
+    return tile->run[0].image == tile->run[tile->runs - 1].image;
+}
+
+/* What follows the sums of a tile's pixels from run r on that are of one image: from where the
+ * product stores them to where they belong, if they follow each other there. */
+static npc_finish_part find_part(const job *j, const npc_tile *tile, int r, int64_t channel,
+                                 int64_t rows, const npc_panel_tile *panel)
 {
     const npc_axis *axis = j->gemm->window->axis;
-    for (int r = 0, next; r < tile->runs; r = next) {
-        const npc_run *run = &tile->run[r];
-        int64_t count = 0;
-        for (next = r; next < tile->runs && tile->run[next].image == run->image; next++)
-            count += tile->run[next].count;
-        const npc_finish_part part = {
-            .image = run->image,
-            .channel = channel,
-            .pixel =
-                (run->pixel[0] * axis[1].pixels + run->pixel[1]) * axis[2].pixels + run->pixel[2],
-            .rows = rows,
-            .count = count,
-            .from = c + run->lane * j->size,
-            .to = c + run->lane * j->size,
-            .from_stride_bytes = c_stride_bytes,
-            .to_stride_bytes = c_stride_bytes};
+    const npc_array *target = &j->gemm->target;
+    const npc_run *run = &tile->run[r];
+    npc_finish_part part = {
+        .image = run->image,
+        .channel = channel,
+        .pixel = (run->pixel[0] * axis[1].pixels + run->pixel[1]) * axis[2].pixels + run->pixel[2],
+        .rows = rows,
+        .from = panel->c + run->lane * j->size,
+        .from_stride_bytes = panel->c_stride_bytes};
+    part.to = j->flat_target ? npc_run_address(target, run, channel) : (char *)part.from;
+    part.to_stride_bytes = j->flat_target ? target->stride[1] : panel->c_stride_bytes;
+    for (; r < tile->runs && tile->run[r].image == part.image; r++)
+        part.count += tile->run[r].count;
+    return part;
+}
+
+static void finish_tile(const job *j, const npc_tile *tile, int64_t channel, int64_t rows,
+                        const npc_panel_tile *panel)
+{
+    for (int r = 0; r < tile->runs; r++) {
+        if (r > 0 && tile->run[r].image == tile->run[r - 1].image) continue;
+        const npc_finish_part part = find_part(j, tile, r, channel, rows, panel);
         npc_finish_rows(&j->gemm->finish, &part);
     }
 }
@@ -167,8 +180,7 @@ static void set_up_tiles(const job *j, piece_tiles *p, int64_t first, int64_t la
 /* Whether a tile's result can be stored where it belongs, without passing through the stage. */
 static int is_in_place(const job *j, const npc_tile *tile)
 {
-    return j->flat_target && !j->gemm->finish.add_is_y &&
-           tile->run[0].image == tile->run[tile->runs - 1].image;
+    return j->flat_target && !j->gemm->finish.add_is_y && is_of_one_image(tile);
 }
 
 /* The last tap of a pixel along an axis, or the nearest that exists. */
@@ -221,6 +233,7 @@ static void run_unit(const job *j, piece_tiles *p, int64_t unit, int64_t next_pi
         .fetch_rows = gemm->rows * j->depth * size > NEAR_WEIGHT_BYTES,
         .tile = p->panel,
         .tiles = p->count,
+        .finish = &gemm->finish,
     };
     const int packed = p->packed_group == group && j->panel_blocks == j->blocks;
     find_next(j, next_piece, group, &product);
@@ -231,6 +244,9 @@ static void run_unit(const job *j, piece_tiles *p, int64_t unit, int64_t next_pi
         panel->packer = packed ? NULL : &p->packer[t];
         panel->c = in_place ? npc_run_address(target, &p->tile[t].run[0], channel) : p->stage[t];
         panel->c_stride_bytes = in_place ? target->stride[1] : NPC_MAX_TILE * size;
+        panel->part.rows = 0;
+        if (gemm->finish.needed && !p->tile[t].border && is_of_one_image(&p->tile[t]))
+            panel->part = find_part(j, &p->tile[t], 0, channel, rows, panel);
     }
     for (; product.first < j->blocks; product.first = product.last) {
         product.last = npc_min(product.first + j->panel_blocks, j->blocks);
@@ -242,9 +258,10 @@ static void run_unit(const job *j, piece_tiles *p, int64_t unit, int64_t next_pi
         const npc_panel_tile *panel = &p->panel[t];
         if (tile->border)
             mend_border(j, tile, group, row_begin, rows, panel->c, panel->c_stride_bytes);
-        if (gemm->finish.needed)
-            finish_tile(j, tile, channel, rows, panel->c, panel->c_stride_bytes);
-        if (!is_in_place(j, tile)) scatter(j, tile, channel, rows, panel->c, panel->c_stride_bytes);
+        if (gemm->finish.needed && panel->part.rows == 0)
+            finish_tile(j, tile, channel, rows, panel);
+        if (gemm->finish.needed ? !j->flat_target : !is_in_place(j, tile))
+            scatter(j, tile, channel, rows, panel->c, panel->c_stride_bytes);
     }
 }
 

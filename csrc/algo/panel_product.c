@@ -148,7 +148,15 @@ void npc_panel_multiply(const npc_panel_product *p)
             if (p->fetch_rows && r + 1 < row_blocks) fetch_rows(p, &plan, r, row_blocks, t, &args);
             if (args.ahead_count == 0 && plan.next && r > 0)
                 fetch_next(p, &plan, (r - 1) * p->tiles + t, &args);
-            npc_run_uk1(kernels, rows, tile->vecs, &args);
+            if (p->last == p->blocks && tile->part.rows > 0) {
+                const npc_finish_part part =
+                    npc_finish_part_rows(&tile->part, begin, rows, kernels->dtype);
+                npc_finish_fetch(p->finish, &part);
+                npc_run_uk1(kernels, rows, tile->vecs, &args);
+                npc_finish_rows(p->finish, &part);
+            } else {
+                npc_run_uk1(kernels, rows, tile->vecs, &args);
+            }
         }
     }
 }

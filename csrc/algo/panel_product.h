@@ -2,6 +2,7 @@
 #ifndef NPC_ALGO_PANEL_PRODUCT_H
 #define NPC_ALGO_PANEL_PRODUCT_H
 
+#include "finish.h"
 #include "panel.h"
 
 /* The depth of a product is summed in blocks, each a chain from zero, added in order: short chains
@@ -20,6 +21,7 @@ typedef struct npc_panel_tile {
     char *c;            /* of the first row */
     int64_t c_stride_bytes;
     int vecs, last_lanes;
+    npc_finish_part part; /* to be finished: all rows, or none if part.rows is 0 */
 } npc_panel_tile;
 
 /* Multiplies `rows` weight rows with depth blocks [first, last) of `blocks` of a few tiles: c += or
@@ -33,6 +35,7 @@ typedef struct npc_panel_product {
     int64_t channel; /* of the source, from which panels are packed */
     npc_panel_tile *tile;
     int tiles;
+    const npc_finish *finish; /* applied to tiles' parts with the last block, or NULL */
     /* What is fetched into L2 meanwhile: */
     int fetch_rows;   /* the next block of rows, for all of them are too many for L2 */
     const char *next; /* what will be packed next, from its first channel on, or NULL: */
