@@ -12,7 +12,7 @@ import numpy as np
 from guard_pages import Guarded
 from strategies import ConvCase, PoolCase
 from tolerance import assert_same_values
-from variants import CONV_VARIANTS, ISA_VARIANTS, ISAS, name
+from variants import CONV_VARIANTS, ISA_VARIANTS, ISAS, aligned_bytes, name
 
 from npconv import _native, geometry, reference
 
@@ -206,9 +206,22 @@ def run_winograd(isa: str, dtype: str, size: tuple[int, int], threads: int, at: 
     def input_grad(grad: Any, weight: Any, out: Any) -> None:
         _native.conv_input_grad(g, grad, weight, out, options)
 
+    def prepare(weight: Any, out: Any) -> None:
+        _native.conv_prepare(g, weight, out, options)
+
+    def prepared_forward(x: Any, weight: Any, prepared: Any, out: Any) -> None:
+        _native.conv_forward(g, x, weight, None, out, options, None, 0.0, None, prepared)
+
     weight = np.zeros((21, 19, 3, 3), dtype)
     announce("forward")
     guarded_call(forward, at, zeros, x, weight)
+    announce("prepare")
+    ready = aligned_bytes(_native.conv_prepared_size(g, dtype, options))
+    ready[:] = 77  # as guarded_call leaves what nobody writes
+    prepare(weight, ready)
+    guarded_call(prepare, at, ready, weight)
+    announce("prepared forward")
+    guarded_call(prepared_forward, at, zeros, x, weight, ready)
     announce("input_grad")
     guarded_call(input_grad, at, dx, zeros, weight)
 

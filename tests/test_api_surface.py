@@ -67,6 +67,10 @@ RUNTIME = {
     "last_plan": "()",
     "explain": "(operation, *args, **kwargs)",
 }
+PREPARE = (
+    "(weight, *, x_shape, stride=1, padding=0, dilation=1, groups=1, dtype=None, "
+    "precision='standard', algorithm='auto', isa=None)"
+)
 SUBMODULES = ["layers", "models", "optim", "reference"]
 
 
@@ -77,7 +81,9 @@ def bare_signature(function):
     return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
 
 
-@pytest.mark.parametrize(("name", "expected"), (OPERATIONS | RUNTIME).items())
+@pytest.mark.parametrize(
+    ("name", "expected"), (OPERATIONS | RUNTIME | {"prepare": PREPARE}).items()
+)
 def test_signatures(name, expected):
     assert bare_signature(getattr(npconv, name)) == expected
 
@@ -88,7 +94,9 @@ def test_reference_has_the_same_signature(name):
 
 
 def test_all_is_what_is_listed_here():
-    assert npconv.__all__ == sorted([*OPERATIONS, *RUNTIME, *SUBMODULES])
+    assert npconv.__all__ == sorted(
+        [*OPERATIONS, *RUNTIME, *SUBMODULES, "PreparedWeight", "prepare"]
+    )
     assert functional.__all__ == sorted(OPERATIONS)
     assert set(OPERATIONS) <= set(reference.__all__)
     for name in npconv.__all__:
@@ -96,7 +104,7 @@ def test_all_is_what_is_listed_here():
 
 
 def test_nothing_else_is_public():
-    modules = {"checks", "functional", "geometry", "runtime"}
+    modules = {"checks", "functional", "geometry", "prepared", "runtime"}
     public = {name for name in vars(npconv) if not name.startswith("_")} - modules
     # Parts that other tests have imported; and what `from typing import` leaves behind.
     public -= {"data", "demo", "viz", "Any", "TYPE_CHECKING", *SUBMODULES}
@@ -128,7 +136,7 @@ def test_convolutions_say_that_they_are_cross_correlations(name):
     assert "cross-correlation" in inspect.getdoc(getattr(npconv, name))
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", [*OPERATIONS, "prepare"])
 def test_docstrings_have_every_section_and_parameter(name):
     function = getattr(npconv, name)
     text = inspect.getdoc(function)
@@ -149,7 +157,7 @@ def test_runtime_docstrings(name):
         assert "\nParameters\n----------\n" in text
 
 
-@pytest.mark.parametrize("name", OPERATIONS | RUNTIME)
+@pytest.mark.parametrize("name", [*OPERATIONS, *RUNTIME, "prepare"])
 def test_examples_in_docstrings_run(name):
     function = getattr(npconv, name)
     finder = doctest.DocTestFinder(recurse=False)

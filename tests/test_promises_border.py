@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scripts import assert_succeeds, run_python
 from tolerance import assert_same_values
+from variants import aligned_bytes
 
 from npconv import _native, geometry
 
@@ -30,6 +31,12 @@ def conv_forward_and_add(
     geometry: Any, x: Any, weight: Any, bias: Any, add: Any, out: Any, options: Any
 ) -> None:
     _native.conv_forward(geometry, x, weight, bias, out, options, "relu", 0.0, add)
+
+
+def conv_prepare(geometry: Any, weight: Any, options: Any) -> None:
+    options = ("winograd", *options[1:])
+    size = _native.conv_prepared_size(geometry, "float32", options)
+    _native.conv_prepare(geometry, weight, aligned_bytes(size), options)
 
 
 # Every function with arguments that fit; the tests below spoil one at a time.
@@ -55,6 +62,7 @@ CALLS: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
             "out": ones(2, 6, 6, 7),
         },
     ),
+    "conv_prepare": (conv_prepare, {"geometry": CONV, "weight": ones(6, 2, 3, 3)}),
     "conv_input_grad": (
         _native.conv_input_grad,
         {

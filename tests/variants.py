@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from npconv import _native, geometry
 
 ISAS: tuple[str, ...] = tuple(
@@ -47,6 +49,13 @@ CONV_VARIANTS: tuple[dict[str, Any], ...] = tuple(
 # The plain loops of "reference" use no kernels: one ISA will do where sizes make them slow.
 FAST_VARIANTS = tuple(variant for variant in CONV_VARIANTS if variant["algorithm"] != "reference")
 ISA_VARIANTS: tuple[dict[str, Any], ...] = tuple({"isa": isa} for isa in ISAS)
+
+
+def aligned_bytes(size: int) -> np.ndarray:
+    """Memory for a prepared weight: at a multiple of 64."""
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size]
 
 
 def name(variant: dict[str, Any]) -> str:

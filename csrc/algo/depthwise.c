@@ -193,4 +193,4 @@ static void features(const npc_conv_problem *problem, double *feature)
     feature[RESULTS] = channels * npc_count(g->output);
 }
 
-const npc_conv_algorithm npc_conv_depthwise = {"depthwise", declines, run, features};
+const npc_conv_algorithm npc_conv_depthwise = {"depthwise", declines, run, features, NULL, NULL};

@@ -163,4 +163,5 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_direct = {"direct", declines, run, npc_direct_features};
+const npc_conv_algorithm npc_conv_direct = {"direct", declines, run, npc_direct_features,
+                                            NULL,     NULL};

@@ -175,4 +175,5 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_im2col = {"im2col", declines, run, npc_im2col_features};
+const npc_conv_algorithm npc_conv_im2col = {"im2col", declines, run, npc_im2col_features,
+                                            NULL,     NULL};

@@ -31,6 +31,7 @@ enum {
     MIN_BLOCK = 16,
     INPUT_BYTES = 2800 * 1024, /* of a block's transformed input */
     PIECES_PER_THREAD = 4,
+    CLOSE_BYTES = 4 << 20, /* of weights for few tiles: more are transformed faster than fetched */
     SKEW = 64 /* bytes between points, lest they compete for the same sets of the cache */
 };
 
@@ -45,9 +46,9 @@ typedef struct job {
     int64_t units, blocks;       /* groups of tiles of all images, split into blocks */
     int64_t block_tiles;         /* the most */
     int64_t input_stride, product_stride, weight_stride; /* from point to point, elements */
-    char *weights; /* shared: of every panel of every group, or NULL */
+    char *weights; /* shared: of every panel of every group, or NULL; only read if prepared */
     char *input;   /* shared: the tiles of every group, or NULL */
-    int few;
+    int few, prepared;
     size_t run_bytes, weight_bytes, input_bytes, product_bytes, filter_bytes;
 } job;
 
@@ -254,6 +255,18 @@ static npc_status weight_piece(void *context, int64_t piece, void *scratch)
     return NPC_OK;
 }
 
+static int64_t weights_bytes(const job *j)
+{
+    return (int64_t)j->weight_bytes * j->groups * j->panels;
+}
+
+static npc_status transform_all_weights(job *j, npc_team *team)
+{
+    if (!j->weights) return NPC_NO_MEMORY;
+    return npc_parallel_for(team, j->groups * j->panels * j->depth_blocks, j->filter_bytes,
+                            weight_piece, j);
+}
+
 static npc_status block_piece(void *context, int64_t piece, void *scratch)
 {
     const job *j = context;
@@ -304,12 +317,15 @@ static npc_status panel_piece(void *context, int64_t piece, void *scratch)
     char *cursor = scratch;
     block *b = npc_scratch_take(&cursor, sizeof *b);
     char *memory = npc_scratch_take(&cursor, j->run_bytes);
-    char *filters = npc_scratch_take(&cursor, j->filter_bytes);
-    char *weights = npc_scratch_take(&cursor, j->weight_bytes);
     char *products = npc_scratch_take(&cursor, j->product_bytes);
+    char *filters = npc_scratch_take(&cursor, j->prepared ? 0 : j->filter_bytes);
+    char *weights = npc_scratch_take(&cursor, j->prepared ? 0 : j->weight_bytes);
 
     set_up_block(j, b, 0);
-    for (int64_t d = 0; d < j->depth_blocks; d++) {
+    if (j->prepared)
+        multiply(j, b, width, shared_input(j, group), shared_weights(j, group, panel), products, 0,
+                 j->depth_blocks);
+    for (int64_t d = 0; d < j->depth_blocks && !j->prepared; d++) {
         transform_weights(j, &view, panel, npc_split(view.channels, j->depth_blocks, d),
                           npc_split(view.channels, j->depth_blocks, d + 1), weights, filters);
         multiply(j, b, width, shared_input(j, group), weights, products, d, d + 1);
@@ -390,6 +406,24 @@ static const char *declines(const npc_conv_problem *p, int tile)
     return NULL;
 }
 
+/* Of the weights, where they are shared: a function of neither batch nor threads. */
+static void plan_weights(job *j)
+{
+    const npc_winograd_view *view = &j->view;
+    const npc_winograd_transform across = view->axis[0].transform, along = view->axis[1].transform;
+    const int64_t lanes = view->kernels->lanes;
+    const int64_t taps = (int64_t)npc_winograd_taps(across) * npc_winograd_taps(along);
+
+    j->points = (int64_t)npc_winograd_points(across) * npc_winograd_points(along);
+    j->depth_blocks = npc_ceil_div(view->channels, DEPTH_BLOCK);
+    j->vectors = npc_ceil_div(view->rows, lanes);
+    j->panels = npc_ceil_div(j->vectors, PANEL_ROWS / lanes);
+    j->panel_width = npc_ceil_div(j->vectors, j->panels) * lanes;
+    j->weight_stride = view->channels * j->panel_width + SKEW / j->size;
+    j->weight_bytes = (size_t)(j->points * j->weight_stride * j->size);
+    j->filter_bytes = (size_t)(FILTERS * taps * lanes * j->size);
+}
+
 static void plan(job *j, int threads)
 {
     npc_winograd_view *view = &j->view;
@@ -398,13 +432,8 @@ static void plan(job *j, int threads)
     const int64_t taps =
         (int64_t)npc_winograd_taps(across->transform) * npc_winograd_taps(along->transform);
 
-    j->points =
-        (int64_t)npc_winograd_points(across->transform) * npc_winograd_points(along->transform);
+    plan_weights(j);
     j->depth = npc_ceil_div(view->channels, lanes) * lanes;
-    j->depth_blocks = npc_ceil_div(view->channels, DEPTH_BLOCK);
-    j->vectors = npc_ceil_div(view->rows, lanes);
-    j->panels = npc_ceil_div(j->vectors, PANEL_ROWS / lanes);
-    j->panel_width = npc_ceil_div(j->vectors, j->panels) * lanes;
 
     j->units = j->batch * across->tiles * along->groups;
     const int64_t fitting = INPUT_BYTES / (j->points * j->depth * size);
@@ -417,17 +446,17 @@ static void plan(job *j, int threads)
     j->block_tiles = npc_ceil_div(j->units, j->blocks) * along->step;
     j->tile_vecs = npc_choose_tile_vecs(view->kernels, j->block_tiles, j->panel_width);
 
+    if (few && weights_bytes(j) > CLOSE_BYTES) j->prepared = 0;
     const int64_t skew = SKEW / size;
-    const int64_t depth_of_weights =
-        few ? npc_ceil_div(view->channels, j->depth_blocks) : view->channels;
     j->input_stride = j->block_tiles * j->depth + skew;
     j->product_stride = j->block_tiles * j->panel_width + skew;
-    j->weight_stride = depth_of_weights * j->panel_width + skew;
+    if (few && !j->prepared) { /* those of a depth block at a time */
+        j->weight_stride = npc_ceil_div(view->channels, j->depth_blocks) * j->panel_width + skew;
+        j->weight_bytes = (size_t)(j->points * j->weight_stride * size);
+    }
     j->run_bytes = npc_winograd_run_bytes(view, npc_max(1, NPC_WINOGRAD_RUN / along->step));
     j->input_bytes = (size_t)(j->points * j->input_stride * size);
     j->product_bytes = (size_t)(j->points * j->product_stride * size);
-    j->weight_bytes = (size_t)(j->points * j->weight_stride * size);
-    j->filter_bytes = (size_t)(FILTERS * taps * lanes * size);
     j->few = few;
 }
 
@@ -446,31 +475,59 @@ static npc_status run(npc_conv_problem *p, int tile)
     j.view.bias = p->arrays->bias;
     const npc_finish finish = npc_finish_of(p);
     j.view.finish = &finish;
+    j.weights = (char *)(uintptr_t)p->prepared;
+    j.prepared = p->prepared != NULL;
     plan(&j, team->threads);
     if (j.few) {
+        const size_t own = j.prepared ? 0 : j.filter_bytes + j.weight_bytes;
         j.input = npc_shared_workspace(p, (int64_t)j.input_bytes * j.groups);
         if (!j.input) return NPC_NO_MEMORY;
         status = npc_parallel_for(team, j.groups * j.depth / j.view.kernels->lanes,
                                   sizeof(block) + j.run_bytes + 128, input_piece, &j);
         if (status == NPC_OK)
             status = npc_parallel_for(team, j.groups * j.panels,
-                                      sizeof(block) + j.run_bytes + j.filter_bytes +
-                                          j.weight_bytes + j.product_bytes + 320,
+                                      sizeof(block) + j.run_bytes + own + j.product_bytes + 320,
                                       panel_piece, &j);
         free(j.input);
     } else {
-        j.weights = npc_shared_workspace(p, (int64_t)j.weight_bytes * j.groups * j.panels);
-        if (!j.weights) return NPC_NO_MEMORY;
-        status = npc_parallel_for(team, j.groups * j.panels * j.depth_blocks, j.filter_bytes,
-                                  weight_piece, &j);
+        status = NPC_OK;
+        if (!j.prepared) {
+            j.weights = npc_shared_workspace(p, weights_bytes(&j));
+            status = transform_all_weights(&j, team);
+        }
         if (status == NPC_OK)
             status = npc_parallel_for(team, j.groups * j.blocks,
                                       sizeof(block) + j.run_bytes + j.input_bytes +
                                           j.product_bytes + 256,
                                       block_piece, &j);
-        free(j.weights);
+        if (!j.prepared) free(j.weights);
     }
     return status;
+}
+
+/* ---- prepared weights ------------------------------------------------------------------------ */
+
+static void describe_weights(const npc_conv_problem *p, int tile, job *j)
+{
+    *j = (job){.groups = p->geometry->groups, .size = (int64_t)npc_dtype_size(p->dtype)};
+    describe(p, tile, &j->view);
+    plan_weights(j);
+}
+
+static int64_t prepared_bytes(const npc_conv_problem *p, int tile)
+{
+    job j;
+    describe_weights(p, tile, &j);
+    return weights_bytes(&j);
+}
+
+static npc_status prepare(npc_conv_problem *p, int tile, void *to)
+{
+    job j;
+    describe_weights(p, tile, &j);
+    j.view.weight = p->arrays->weight;
+    j.weights = to;
+    return transform_all_weights(&j, p->team);
 }
 
 /* ---- the prediction -------------------------------------------------------------------------- */
@@ -518,10 +575,16 @@ static void features(const npc_conv_problem *p, int tile, double *feature)
 static const char *declines4(const npc_conv_problem *p) { return declines(p, 4); }
 static npc_status run4(npc_conv_problem *p) { return run(p, 4); }
 static void features4(const npc_conv_problem *p, double *feature) { features(p, 4, feature); }
-const npc_conv_algorithm npc_conv_winograd = {"winograd", declines4, run4, features4};
+static int64_t prepared_bytes4(const npc_conv_problem *p) { return prepared_bytes(p, 4); }
+static npc_status prepare4(npc_conv_problem *p, void *to) { return prepare(p, 4, to); }
+const npc_conv_algorithm npc_conv_winograd = {"winograd", declines4,       run4,
+                                              features4,  prepared_bytes4, prepare4};
 
 /* Tiles of 2x2 pixels for 3x3 kernels: more products, cheaper transforms, smaller errors. */
 static const char *declines2(const npc_conv_problem *p) { return declines(p, 2); }
 static npc_status run2(npc_conv_problem *p) { return run(p, 2); }
 static void features2(const npc_conv_problem *p, double *feature) { features(p, 2, feature); }
-const npc_conv_algorithm npc_conv_winograd2 = {"winograd2", declines2, run2, features2};
+static int64_t prepared_bytes2(const npc_conv_problem *p) { return prepared_bytes(p, 2); }
+static npc_status prepare2(npc_conv_problem *p, void *to) { return prepare(p, 2, to); }
+const npc_conv_algorithm npc_conv_winograd2 = {"winograd2", declines2,       run2,
+                                               features2,   prepared_bytes2, prepare2};

@@ -96,7 +96,9 @@ typedef struct npc_conv_arrays {
     const void *bias;
     npc_array add;
     npc_activation activation;
-    double slope; /* of NPC_LEAKY_RELU */
+    double slope;         /* of NPC_LEAKY_RELU */
+    const void *prepared; /* the weight as npc_conv_prepare left it, or NULL */
+    int64_t prepared_bytes;
 } npc_conv_arrays;
 
 /* How to run: what the caller may force. */
@@ -135,6 +137,17 @@ typedef struct npc_candidate {
 npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
                     const npc_conv_arrays *arrays, npc_dtype dtype, const npc_options *options,
                     npc_plan_info *info);
+
+/* The weight of forward calls, transformed once for many of them. *size is how many bytes the
+ * algorithm that would run keeps, 0 if it reads the weight as it is. npc_conv_prepare fills so many
+ * at `to`, which is aligned to 64 bytes. They serve calls of the same geometry, but for the batch,
+ * dtype, algorithm and ISA, by the same version; others answer NPC_BAD_PREPARED. Results have the
+ * bits of the plain call's, which is given the weight all the same. */
+npc_status npc_conv_prepared_size(const npc_conv_geometry *geometry, npc_dtype dtype,
+                                  const npc_options *options, int64_t *size);
+npc_status npc_conv_prepare(const npc_conv_geometry *geometry, const void *weight, npc_dtype dtype,
+                            const npc_options *options, void *to, int64_t size,
+                            npc_plan_info *info);
 
 /* grad (N, K, OD, OH, OW) -> out (K,), out of dtype `dtype`, C-contiguous. */
 npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad, void *out,

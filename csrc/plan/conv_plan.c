@@ -109,6 +109,13 @@ static int choose_again(const npc_conv_problem *problem, const npc_options *opti
     return best;
 }
 
+const npc_conv_algorithm *npc_conv_choose(const npc_conv_problem *problem,
+                                          const npc_options *options)
+{
+    const int chosen = choose_again(problem, options);
+    return chosen < 0 ? NULL : algorithms[chosen];
+}
+
 npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geometry *geometry,
                                npc_dtype dtype, const npc_options *options,
                                npc_candidate *candidates, int *chosen)
@@ -171,10 +178,12 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
                                 .strict = options->strict,
                                 .forced = options->algorithm != NPC_AUTO,
                                 .team = &team};
-    const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
+    npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
     if (status != NPC_OK) return status;
     const int chosen = choose_again(&problem, options);
     if (chosen < 0) return NPC_UNSUPPORTED_ALGORITHM;
+    status = npc_conv_take_prepared(&problem, algorithms[chosen]);
+    if (status != NPC_OK) return status;
     const npc_status done = is_trivial(&problem) ? NPC_OK : algorithms[chosen]->run(&problem);
     npc_simple_info(info, names[operation], problem.kernels, &team);
     info->algorithm = algorithms[chosen]->name;

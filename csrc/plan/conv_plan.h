@@ -15,6 +15,7 @@ typedef struct npc_conv_problem {
     int forced; /* the caller named the algorithm: it declines only what it cannot compute */
     const npc_kernels *kernels;
     npc_team *team;
+    const void *prepared; /* by the algorithm's own prepare, or NULL */
     int64_t shared_bytes; /* workspace shared by the threads, for npc_plan_info */
 } npc_conv_problem;
 
@@ -27,6 +28,10 @@ typedef struct npc_conv_algorithm {
     const char *(*declines)(const npc_conv_problem *problem);
     npc_status (*run)(npc_conv_problem *problem);
     void (*features)(const npc_conv_problem *problem, double feature[NPC_COST_FEATURES]);
+    /* For forward calls, or both NULL: bytes that the weight takes once it is prepared, which may
+     * depend on neither batch nor team; and what fills them, arrays->weight being there only. */
+    int64_t (*prepared_bytes)(const npc_conv_problem *problem);
+    npc_status (*prepare)(npc_conv_problem *problem, void *to);
 } npc_conv_algorithm;
 
 enum {
@@ -39,6 +44,13 @@ enum {
 #define NPC_CONV_ALGORITHM(name) extern const npc_conv_algorithm npc_conv_##name;
 #include "conv_algorithms.def"
 #undef NPC_CONV_ALGORITHM
+
+/* The algorithm that runs a problem; NULL where what is forced cannot. */
+const npc_conv_algorithm *npc_conv_choose(const npc_conv_problem *problem,
+                                          const npc_options *options);
+
+/* Sets problem->prepared from the arrays, or answers NPC_BAD_PREPARED. */
+npc_status npc_conv_take_prepared(npc_conv_problem *problem, const npc_conv_algorithm *algorithm);
 
 /* The sizes that C indexes with, checked again: each in range and every window inside. */
 int npc_conv_is_consistent(const npc_conv_geometry *geometry);

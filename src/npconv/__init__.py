@@ -15,6 +15,7 @@ from npconv.functional import (
     pad,
     pad_backward,
 )
+from npconv.prepared import PreparedWeight, prepare
 from npconv.runtime import (
     cpu_info,
     explain,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "PreparedWeight",
     "col2im",
     "conv2d",
     "conv2d_backward",
@@ -48,6 +50,7 @@ __all__ = [
     "optim",
     "pad",
     "pad_backward",
+    "prepare",
     "reference",
     "set_num_threads",
     "show_config",

@@ -25,6 +25,11 @@ def conv_forward(
     activation: str | None = None,
     slope: float = 0.0,
     add: _Array | None = None,
+    prepared: _Array | None = None,
+) -> None: ...
+def conv_prepared_size(geometry: ConvGeometry, dtype_name: str, options: _Options) -> int: ...
+def conv_prepare(
+    geometry: ConvGeometry, weight: _Array, out: _Array, options: _Options
 ) -> None: ...
 def conv_input_grad(
     geometry: ConvGeometry, grad: _Array, weight: _Array, out: _Array, options: _Options

@@ -7,7 +7,7 @@ turned into an exception. Shapes are compared with the geometry once more, for C
 """
 
 cimport numpy as cnp
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uintptr_t
 
 from npconv._npc cimport *
 
@@ -238,6 +238,17 @@ cdef void *_operand(cnp.ndarray array, str name, tuple shape, npc_dtype dtype) e
     return cnp.PyArray_DATA(array)
 
 
+cdef void *_bytes(cnp.ndarray array, str name, int64_t *size) except? NULL:
+    """The pointer to a prepared weight."""
+    if (cnp.PyArray_TYPE(array) != cnp.NPY_UINT8 or cnp.PyArray_NDIM(array) != 1
+            or not cnp.PyArray_IS_C_CONTIGUOUS(array)
+            or (cnp.PyArray_SIZE(array) and <uintptr_t>cnp.PyArray_DATA(array) % 64)):
+        raise ValueError(f"{name} must be one axis of contiguous uint8, aligned to 64 bytes: its "
+                         "shape and dtype are those of a prepared weight")
+    size[0] = cnp.PyArray_SIZE(array)
+    return cnp.PyArray_DATA(array)
+
+
 cdef tuple _x_shape(object g):
     return (g.batch, g.in_channels, *g.input[3 - g.ndim:])
 
@@ -256,10 +267,12 @@ cdef void _nothing_follows(npc_conv_arrays *arrays) noexcept:
     arrays.add.data = NULL
     arrays.activation = NPC_NO_ACTIVATION
     arrays.slope = 0
+    arrays.prepared = NULL
+    arrays.prepared_bytes = 0
 
 
 def conv_forward(geometry, cnp.ndarray x, cnp.ndarray weight, bias, cnp.ndarray out,
-                 tuple options, activation=None, double slope=0, add=None):
+                 tuple options, activation=None, double slope=0, add=None, prepared=None):
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
     cdef npc_options o
@@ -279,9 +292,44 @@ def conv_forward(geometry, cnp.ndarray x, cnp.ndarray weight, bias, cnp.ndarray 
         arrays.slope = slope
     if add is not None:
         _describe(&arrays.add, add, "add", _y_shape(geometry))
+    if prepared is not None:
+        arrays.prepared = _bytes(prepared, "prepared", &arrays.prepared_bytes)
     with nogil:
         status = npc_conv(NPC_FORWARD, &g, &arrays, arrays.y.dtype, &o, npc_last_plan())
     _check_conv(status, NPC_FORWARD, &g, arrays.y.dtype, &o)
+
+
+def conv_prepared_size(geometry, dtype_name, tuple options):
+    cdef npc_conv_geometry g
+    cdef npc_options o
+    cdef npc_dtype dtype = _look_up(_dtypes, "dtype", dtype_name)
+    cdef int64_t size = 0
+    _read_conv_geometry(&g, geometry)
+    _read_options(&o, options)
+    _check_conv(npc_conv_prepared_size(&g, dtype, &o, &size), NPC_FORWARD, &g, dtype, &o)
+    return size
+
+
+def conv_prepare(geometry, cnp.ndarray weight, cnp.ndarray out, tuple options):
+    cdef npc_conv_geometry g
+    cdef npc_options o
+    cdef npc_status status
+    cdef npc_dtype dtype
+    cdef void *source
+    cdef void *to
+    cdef int64_t size
+    _read_conv_geometry(&g, geometry)
+    _read_options(&o, options)
+    _find_dtype(weight, &dtype)
+    if dtype != NPC_F32 and dtype != NPC_F64:
+        raise TypeError(f"weight has dtype {weight.dtype}, expected float32 or float64")
+    source = _operand(weight, "weight", _weight_shape(geometry), dtype)
+    to = _bytes(out, "out", &size)
+    if not cnp.PyArray_ISWRITEABLE(out):
+        raise ValueError("out must be writeable")
+    with nogil:
+        status = npc_conv_prepare(&g, source, dtype, &o, to, size, npc_last_plan())
+    _check_conv(status, NPC_FORWARD, &g, dtype, &o)
 
 
 def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray out,

@@ -72,6 +72,8 @@ cdef extern from "npc.h" nogil:
         npc_array add
         npc_activation activation
         double slope
+        const void *prepared
+        int64_t prepared_bytes
 
     ctypedef struct npc_options:
         int algorithm
@@ -102,6 +104,11 @@ cdef extern from "npc.h" nogil:
     npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
                         const npc_conv_arrays *arrays, npc_dtype dtype,
                         const npc_options *options, npc_plan_info *info)
+    npc_status npc_conv_prepared_size(const npc_conv_geometry *geometry, npc_dtype dtype,
+                                      const npc_options *options, int64_t *size)
+    npc_status npc_conv_prepare(const npc_conv_geometry *geometry, const void *weight,
+                                npc_dtype dtype, const npc_options *options, void *to,
+                                int64_t size, npc_plan_info *info)
     npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad,
                                   void *out, npc_dtype dtype, const npc_options *options,
                                   npc_plan_info *info)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from npconv import checks
 from npconv.checks import Array
 from npconv.geometry import ConvGeometry, conv_geometry
+from npconv.prepared import PreparedWeight
 from npconv.runtime import Options, native, options
 
 PerAxis: TypeAlias = int | Sequence[int]
@@ -64,7 +65,7 @@ def conv2d(
     x : array_like, (N, C, H, W) or (C, H, W)
         The images.
     weight : array_like, (K, C/groups, R, S)
-        The filters.
+        The filters, or what :func:`npconv.prepare` made of them.
     bias : array_like, (K,), optional
         Added to every pixel of an output channel.
     stride : int or (int, int)
@@ -121,6 +122,7 @@ def conv2d(
     See Also
     --------
     conv2d_input_grad, conv2d_weight_grad, conv2d_backward
+    npconv.prepare : Transform the filters once for many calls.
 
     Examples
     --------
@@ -405,6 +407,7 @@ def prepare_forward(
     how = options(algorithm, isa, num_threads, precision)
     after = checks.activation(activation)
     images, batched = checks.batched(x, "x", ndim)
+    prepared = weight if isinstance(weight, PreparedWeight) else None
     filters = checks.weight(weight, ndim)
     geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
     offsets = None
@@ -417,11 +420,15 @@ def prepare_forward(
         addend = checks.array(add, "add")
         checks.same_shape(addend, "add", shape, _OUTPUT)
     dtype = checks.float_dtype(x=images, weight=filters, bias=offsets, add=addend)
+    if prepared is not None:
+        how = prepared.fitted(geometry, dtype, how, algorithm, isa)
     if out is not None:
         out = checks.output(out, shape, dtype, addend, x=images, weight=filters, bias=offsets)
     if addend is not None and not batched:
         addend = addend[np.newaxis]
-    return geometry, dtype, how, (images, filters, offsets, after, addend), shape, batched, out
+    made = None if prepared is None else prepared.made
+    operands = (images, filters, offsets, after, addend, made)
+    return geometry, dtype, how, operands, shape, batched, out
 
 
 def prepare_input_grad(
@@ -483,7 +490,8 @@ def prepare_weight_grad(
 
 
 def _forward(plan: Plan) -> Array:
-    geometry, dtype, how, (x, weight, bias, (activation, slope), add), shape, batched, out = plan
+    geometry, dtype, how, operands, shape, batched, out = plan
+    x, weight, bias, (activation, slope), add, prepared = operands
     y = np.empty(shape, dtype) if out is None else out
     native.conv_forward(
         geometry,
@@ -495,6 +503,7 @@ def _forward(plan: Plan) -> Array:
         activation,
         slope,
         add,
+        prepared,
     )
     return y
 
