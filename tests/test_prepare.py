@@ -143,7 +143,32 @@ def test_workspace_does_not_count_what_is_prepared() -> None:
     assert npconv.last_plan()["workspace_bytes"] <= plain - 4 * weight.nbytes
     assert ready.nbytes <= 5.1 * weight.nbytes
     direct = npconv.prepare(weight, x_shape=x.shape, padding=1, algorithm="direct")
-    assert direct.nbytes == weight.nbytes
+    assert direct.nbytes <= weight.nbytes + 256
+
+
+def test_the_usual_call_takes_the_short_cut() -> None:
+    x, weight = normal(2, 8, 11, 12), normal(6, 8, 3, 3)
+    for how in ({}, {"algorithm": "winograd"}, {"precision": "strict"}, {"isa": "plain"}):
+        ready = npconv.prepare(weight, x_shape=x.shape, padding=1, **how)
+        npconv.conv2d(x, ready, padding=1)
+        count = _native.short_call_count()
+        y = npconv.conv2d(x, ready, padding=1)
+        z = npconv.conv2d(x, weight=ready, padding=(1, 1), num_threads=2)
+        assert _native.short_call_count() == count + 2
+        assert npconv.last_plan()["algorithm"] == ready.algorithm
+        assert npconv.last_plan()["isa"] == ready.isa
+        expected = npconv.conv2d(x, weight, padding=1, **how)
+        assert_same_bits(y, expected)
+        assert_same_bits(z, expected)
+        count = _native.short_call_count()
+        for settings in ({}, {"padding": 1, "stride": 2}, {"padding": 2}):
+            with pytest.raises(ValueError, match="weight was prepared for"):
+                npconv.conv2d(x, ready, **settings)
+        with pytest.raises(ValueError, match="weight was prepared for images"):
+            npconv.conv2d(x[:, :, :-1], ready, padding=1)
+        with pytest.raises(ValueError, match="weight was prepared for dtype"):
+            npconv.conv2d(x.astype("f8"), ready, padding=1)
+        assert _native.short_call_count() == count
 
 
 # ---- the object -----------------------------------------------------------------------------
@@ -175,6 +200,8 @@ def test_it_is_the_plain_array_to_everything_else() -> None:
     assert_same_bits(np.asarray(ready), weight)
     assert_same_bits(np.asarray(ready, dtype="f8"), weight.astype("f8"))
     assert not np.asarray(ready).flags.writeable
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        np.asarray(ready).flags.writeable = True
     copied = np.array(ready)
     copied[...] = 0  # a copy of one's own
     with pytest.raises(ValueError, match="copy"):

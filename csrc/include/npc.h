@@ -139,10 +139,10 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
                     npc_plan_info *info);
 
 /* The weight of forward calls, transformed once for many of them. *size is how many bytes the
- * algorithm that would run keeps, 0 if it reads the weight as it is. npc_conv_prepare fills so many
- * at `to`, which is aligned to 64 bytes. They serve calls of the same geometry, but for the batch,
- * dtype, algorithm and ISA, by the same version; others answer NPC_BAD_PREPARED. Results have the
- * bits of the plain call's, which is given the weight all the same. */
+ * algorithm that would run keeps, few if it reads the weight as it is. npc_conv_prepare fills so
+ * many at `to`, which is aligned to 64 bytes. They serve calls of the same geometry, but for the
+ * batch, dtype, algorithm and ISA, by the same version; others answer NPC_BAD_PREPARED. Results
+ * have the bits of the plain call's, which is given the weight all the same. */
 npc_status npc_conv_prepared_size(const npc_conv_geometry *geometry, npc_dtype dtype,
                                   const npc_options *options, int64_t *size);
 npc_status npc_conv_prepare(const npc_conv_geometry *geometry, const void *weight, npc_dtype dtype,

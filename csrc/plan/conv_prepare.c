@@ -39,7 +39,7 @@ static int is_plausible(const npc_conv_geometry *g)
 
 static int64_t size_of(const npc_conv_problem *problem, const npc_conv_algorithm *algorithm)
 {
-    if (!algorithm->prepare || problem->operation != NPC_FORWARD) return 0;
+    if (!algorithm->prepare) return HEADER_BYTES;
     const int64_t lines = npc_ceil_div(algorithm->prepared_bytes(problem), NPC_CACHE_LINE);
     return HEADER_BYTES + lines * NPC_CACHE_LINE;
 }
@@ -84,16 +84,14 @@ npc_status npc_conv_prepare(const npc_conv_geometry *geometry, const void *weigh
     const npc_status status = find(&problem, options, &algorithm);
     if (status != NPC_OK) return status;
     npc_team team = npc_make_team(options, 8.0 * (double)size);
-    if (size != size_of(&problem, algorithm) || (size && (uintptr_t)to % NPC_CACHE_LINE))
+    if (size != size_of(&problem, algorithm) || (uintptr_t)to % NPC_CACHE_LINE)
         return NPC_BAD_PREPARED;
     problem.team = &team;
-    npc_status done = NPC_OK;
-    if (size) {
-        const header h = header_of(&problem, algorithm);
-        memset(to, 0, HEADER_BYTES);
-        memcpy(to, &h, sizeof h);
-        done = algorithm->prepare(&problem, (char *)to + HEADER_BYTES);
-    }
+    const header h = header_of(&problem, algorithm);
+    memset(to, 0, HEADER_BYTES);
+    memcpy(to, &h, sizeof h);
+    const npc_status done =
+        algorithm->prepare ? algorithm->prepare(&problem, (char *)to + HEADER_BYTES) : NPC_OK;
     npc_simple_info(info, "prepare", problem.kernels, &team);
     info->algorithm = algorithm->name;
     return done;
@@ -103,13 +101,13 @@ npc_status npc_conv_take_prepared(npc_conv_problem *problem, const npc_conv_algo
 {
     const npc_conv_arrays *arrays = problem->arrays;
     if (!arrays->prepared) return NPC_OK;
-    if (problem->operation != NPC_FORWARD || !algorithm->prepare ||
-        (uintptr_t)arrays->prepared % NPC_CACHE_LINE || arrays->prepared_bytes < HEADER_BYTES)
+    if (problem->operation != NPC_FORWARD || (uintptr_t)arrays->prepared % NPC_CACHE_LINE ||
+        arrays->prepared_bytes < HEADER_BYTES)
         return NPC_BAD_PREPARED;
     const header h = header_of(problem, algorithm);
     if (memcmp(arrays->prepared, &h, sizeof h) != 0 ||
         arrays->prepared_bytes != size_of(problem, algorithm))
         return NPC_BAD_PREPARED;
-    problem->prepared = (const char *)arrays->prepared + HEADER_BYTES;
+    if (algorithm->prepare) problem->prepared = (const char *)arrays->prepared + HEADER_BYTES;
     return NPC_OK;
 }

@@ -242,7 +242,7 @@ cdef void *_bytes(cnp.ndarray array, str name, int64_t *size) except? NULL:
     """The pointer to a prepared weight."""
     if (cnp.PyArray_TYPE(array) != cnp.NPY_UINT8 or cnp.PyArray_NDIM(array) != 1
             or not cnp.PyArray_IS_C_CONTIGUOUS(array)
-            or (cnp.PyArray_SIZE(array) and <uintptr_t>cnp.PyArray_DATA(array) % 64)):
+            or <uintptr_t>cnp.PyArray_DATA(array) % 64):
         raise ValueError(f"{name} must be one axis of contiguous uint8, aligned to 64 bytes: its "
                          "shape and dtype are those of a prepared weight")
     size[0] = cnp.PyArray_SIZE(array)

@@ -7,6 +7,7 @@ cdef extern from "npc.h" nogil:
         NPC_NO_MEMORY
         NPC_INTERRUPTED
         NPC_BAD_INDEX
+        NPC_BAD_PREPARED
         NPC_UNSUPPORTED_ALGORITHM
         NPC_UNSUPPORTED_ISA
         NPC_INVALID_GEOMETRY

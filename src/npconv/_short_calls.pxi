@@ -56,6 +56,7 @@ cdef short_call_data _conv2d, _conv2d_input_grad, _conv2d_weight_grad, _conv2d_b
 cdef npc_options _short_options
 cdef bint _short_ready = False  # _short_options are set
 cdef long long _short_count = 0
+cdef object _prepared_type = None  # npconv.PreparedWeight
 
 
 # ---- arguments ---------------------------------------------------------------------------------
@@ -319,6 +320,7 @@ cdef bint _short_flags(PyObject *value, bint *to) noexcept:
 cdef int _run_conv(npc_conv_operation operation, const npc_conv_geometry *g,
                    const npc_conv_arrays *arrays, npc_dtype dtype, npc_options *options,
                    double flops) except -1:
+    """Whether the weight, if it was prepared, was prepared for this call."""
     global _short_count
     cdef npc_status status
     _short_count += 1
@@ -328,7 +330,12 @@ cdef int _run_conv(npc_conv_operation operation, const npc_conv_geometry *g,
         options.interrupted = _interrupted
         with nogil:
             status = npc_conv(operation, g, arrays, dtype, options, npc_last_plan())
-    return _check(status)
+    if arrays.prepared != NULL and (status == NPC_BAD_PREPARED
+                                    or status == NPC_UNSUPPORTED_ALGORITHM):
+        _short_count -= 1
+        return False  # Python tells what does not fit
+    _check(status)
+    return True
 
 
 # ---- the functions -----------------------------------------------------------------------------
@@ -341,16 +348,29 @@ cdef object _short_conv2d(PyObject *self, PyObject **args, Py_ssize_t positional
     cdef int64_t x[4]
     cdef int64_t weight[4]
     cdef double flops
-    if not (_parse(&_conv2d, args, positional, names, v)
-            and _short_array(v[X], &arrays.x, x)
-            and _short_weight(v[WEIGHT], arrays.x.dtype, weight, &arrays.weight)
+    cdef PyObject *filters
+    if not _parse(&_conv2d, args, positional, names, v):
+        return _in_python(&_conv2d, args, positional, names)
+    filters = v[WEIGHT]
+    ready = made = None
+    if type(<object>filters) is _prepared_type:
+        ready = <object>filters
+        made = ready.made
+        filters = <PyObject *>ready._plain
+    if not (_short_array(v[X], &arrays.x, x)
+            and _short_weight(filters, arrays.x.dtype, weight, &arrays.weight)
             and _short_bias(v[BIAS], arrays.x.dtype, weight[0], &arrays.bias)
             and _short_conv(&g, x, weight, v, &flops)
             and _short_threads(v[_conv2d.num_threads], &options)):
         return _in_python(&_conv2d, args, positional, names)
     _nothing_follows(&arrays)
+    if ready is not None:
+        options.algorithm = _algorithm_ids[ready.algorithm]
+        options.isa = _isa_ids[ready.isa]
+        arrays.prepared = _bytes(<cnp.ndarray?>made, "prepared", &arrays.prepared_bytes)
     y = _new(arrays.x.dtype, g.batch, g.out_channels, g.output[1], g.output[2], &arrays.y)
-    _run_conv(NPC_FORWARD, &g, &arrays, arrays.x.dtype, &options, flops)
+    if not _run_conv(NPC_FORWARD, &g, &arrays, arrays.x.dtype, &options, flops):
+        return _in_python(&_conv2d, args, positional, names)
     return y
 
 
@@ -567,6 +587,12 @@ def definitions():
 
 def short_call_count():
     return _short_count
+
+
+def set_prepared_type(type kind):
+    """What a prepared weight is, to be told from arrays."""
+    global _prepared_type
+    _prepared_type = kind
 
 
 def set_default_options(tuple options):

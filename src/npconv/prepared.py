@@ -56,7 +56,7 @@ class PreparedWeight:
     precision: str
     nbytes: int
     version: str
-    made: Array | None
+    made: Array
     _plain: Array
     _arguments: tuple[str, str | None]
 
@@ -84,7 +84,7 @@ class PreparedWeight:
         for name, value in {
             "_plain": plain,
             "_arguments": (algorithm, isa),
-            "made": made if made.size else None,
+            "made": made,
             "shape": plain.shape,
             "dtype": plain.dtype,
             "geometry": geometry,
@@ -145,7 +145,8 @@ class PreparedWeight:
             if copy is False:
                 raise ValueError(f"a {self.dtype} weight as {np.dtype(dtype)} needs a copy")
             return self._plain.astype(dtype)
-        return self._plain.copy() if copy else self._plain
+        # A view, for an array that owns its memory can be made writeable again.
+        return self._plain.copy() if copy else self._plain.view()
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -171,6 +172,9 @@ class PreparedWeight:
     def __reduce__(self) -> tuple[Any, ...]:
         settings = (tuple(self.geometry), *self._arguments, self.precision)
         return _prepare_again, (self._plain, *settings)
+
+
+native.set_prepared_type(PreparedWeight)
 
 
 def _padding(geometry: ConvGeometry) -> tuple[tuple[int, int], ...]:
