@@ -541,8 +541,12 @@ enum {
     RESULTS,    /* vectors of products transformed back */
     WEIGHTS,    /* vectors of transformed weights */
     WRITTEN,    /* those that are written out for all blocks */
-    RUNS        /* of tiles, for each vector of channels */
+    RUNS,       /* of tiles, for each vector of channels */
+    KERNELS,    /* calls of UK1 */
+    COLD        /* vectors of weights as they come, where they are too many to be near */
 };
+
+#define NEAR_BYTES 1e6
 
 static void features(const npc_conv_problem *p, int tile, double *feature)
 {
@@ -557,6 +561,9 @@ static void features(const npc_conv_problem *p, int tile, double *feature)
     const double edge1 = (double)(along->tiles - along->whole) / 3;
     const double tiles = ((double)across->tiles - edge0) * ((double)along->tiles - edge1);
     const double points = (double)j.points, weights = points * depth * results;
+    const double lanes = j.view.kernels->lanes;
+    const double weights_bytes =
+        groups * depth * (double)j.view.rows * npc_count(p->geometry->kernel) * (double)j.size;
     const double most_rows = j.view.kernels->max_rows[j.tile_vecs];
 
     feature[CALL] = 1;
@@ -567,6 +574,10 @@ static void features(const npc_conv_problem *p, int tile, double *feature)
     feature[WEIGHTS] = groups * weights;
     if (!j.few) feature[WRITTEN] = groups * weights;
     if (!j.few) feature[FAR] = groups * weights * (double)j.blocks;
+    feature[KERNELS] = groups * points * (double)j.panels * (double)j.depth_blocks *
+                       ceil((double)j.panel_width / (j.view.kernels->lanes * j.tile_vecs)) *
+                       ceil(tiles / most_rows);
+    if (weights_bytes > NEAR_BYTES) feature[COLD] = weights_bytes / (lanes * (double)j.size);
     feature[RUNS] = groups * (double)across->tiles * ceil((double)along->tiles / NPC_WINOGRAD_RUN) *
                     (inputs + results);
 }
