@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../core/scratch.h"
+#include "element.h"
 
 enum {
     CHUNK = 1024,     /* columns of the result that are staged at once */
@@ -264,51 +265,21 @@ static void any_rows(const job *j, work *w, const place *at, const char *plane, 
 
 /* ---- infinite and NaN weights ---------------------------------------------------------------- */
 
-static int all_finite(const char *weight, int64_t count, npc_dtype dtype)
-{
-    int64_t others = 0; /* a bound on the exponent of Inf and NaN */
-    if (dtype == NPC_F32) {
-        uint32_t bits;
-        for (int64_t i = 0; i < count; i++) {
-            memcpy(&bits, weight + i * 4, sizeof bits);
-            others += (bits & 0x7F800000u) == 0x7F800000u;
-        }
-    } else {
-        uint64_t bits;
-        for (int64_t i = 0; i < count; i++) {
-            memcpy(&bits, weight + i * 8, sizeof bits);
-            others += (bits & 0x7FF0000000000000u) == 0x7FF0000000000000u;
-        }
-    }
-    return others == 0;
-}
-
-/* One element by the definition: taps outside the source are skipped. In double precision. */
+/* One element by the definition. */
 static double element(const npc_depthwise *d, const place *at, int64_t row, int64_t column)
 {
-    const npc_window *window = d->window;
-    const npc_axis *axis = window->axis;
-    const npc_array *s = window->source;
-    const int64_t size = (int64_t)npc_dtype_size(window->dtype);
-    const char *weight = d->weight + at->channel * d->sources * window->taps * size;
-    double sum = 0;
-    for (int64_t i = 0; i < d->sources; i++) {
-        const char *plane = s->data + at->image * s->stride[0] +
-                            (at->channel / d->sharers * d->sources + i) * s->stride[1];
-        for (int64_t tap = 0; tap < window->taps; tap++, weight += size) {
-            const int64_t tw = tap % axis[2].taps, th = tap / axis[2].taps % axis[1].taps;
-            const int64_t x = npc_axis_source(&axis[2], column, tw);
-            const int64_t y = npc_axis_source(&axis[1], at->h + row, th);
-            const int64_t z = npc_axis_source(&axis[0], at->d, tap / axis[2].taps / axis[1].taps);
-            if (!npc_axis_holds(&axis[2], x) || !npc_axis_holds(&axis[1], y) ||
-                !npc_axis_holds(&axis[0], z))
-                continue;
-            const char *from = plane + z * s->stride[2] + y * s->stride[3] + x * s->stride[4];
-            sum += npc_load(weight, window->dtype, 0) * npc_load(from, s->dtype, s->swapped);
-        }
-    }
-    if (d->bias) sum += npc_load(d->bias + at->channel * size, window->dtype, 0);
-    return sum;
+    const int64_t size = (int64_t)npc_dtype_size(d->window->dtype), taps = d->window->taps;
+    const npc_element e = {
+        .image = at->image,
+        .channel = at->channel / d->sharers * d->sources,
+        .channels = d->sources,
+        .pixel = {at->d, at->h + row, column},
+        .weight = d->weight + at->channel * d->sources * taps * size,
+        .channel_stride_bytes = taps * size,
+        .tap_stride_bytes = size,
+        .bias = d->bias ? d->bias + at->channel * size : NULL,
+    };
+    return npc_element_value(d->window, &e);
 }
 
 static int is_inner(const npc_axis *axis, int64_t pixel)
@@ -338,7 +309,7 @@ static int must_mend(const job *j, work *w, int64_t channel)
     if (!j->has_border) return 0;
     if (w->mend_channel != channel) {
         w->mend =
-            !all_finite(j->d->weight + channel * weights * j->size, weights, j->d->window->dtype);
+            !npc_run_all_finite(j->d->kernels, j->d->weight + channel * weights * j->size, weights);
         w->mend_channel = channel;
     }
     return w->mend;

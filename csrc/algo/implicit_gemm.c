@@ -1,6 +1,7 @@
 #include "implicit_gemm.h"
 
 #include "../core/scratch.h"
+#include "element.h"
 
 /* Work sizes. A piece should last long enough to hide its set-up and short enough that the threads
  * end together and Ctrl-C is answered; neither shows in the results. */
@@ -26,41 +27,6 @@ typedef struct job {
     size_t table_bytes, panel_bytes, stage_bytes;
 } job;
 
-/* One target element by the definition: taps outside the source are skipped. In double precision,
- * in the order of the depth. */
-static double element(const npc_implicit_gemm *gemm, const npc_run *run, int64_t column,
-                      int64_t group, int64_t row)
-{
-    const npc_window *window = gemm->window;
-    const npc_array *s = window->source;
-    const npc_axis *axis = window->axis;
-    const int64_t size = (int64_t)npc_dtype_size(window->dtype);
-    const char *weight =
-        gemm->weight + (group * gemm->rows + row) * gemm->channels * window->taps * size;
-    double sum = 0;
-
-    for (int64_t c = 0; c < gemm->channels; c++) {
-        const char *plane =
-            s->data + run->image * s->stride[0] + (group * gemm->channels + c) * s->stride[1];
-        for (int64_t tap = 0; tap < window->taps; tap++, weight += size) {
-            const int64_t tw = tap % axis[2].taps, th = tap / axis[2].taps % axis[1].taps;
-            const int64_t w = npc_axis_source(&axis[2], column, tw);
-            const int64_t h = npc_axis_source(&axis[1], run->pixel[1], th);
-            const int64_t d =
-                npc_axis_source(&axis[0], run->pixel[0], tap / axis[2].taps / axis[1].taps);
-            if (!npc_axis_holds(&axis[2], w) || !npc_axis_holds(&axis[1], h) ||
-                !npc_axis_holds(&axis[0], d))
-                continue;
-            const char *x = plane + d * s->stride[2] + h * s->stride[3] + w * s->stride[4];
-            sum += npc_load(weight, window->dtype, 0) * npc_load(x, s->dtype, s->swapped);
-            if (sum != sum) return sum; /* nothing changes a NaN */
-        }
-    }
-    if (gemm->bias)
-        sum += npc_load(gemm->bias + (group * gemm->rows + row) * size, window->dtype, 0);
-    return sum;
-}
-
 /* A panel holds zeros for taps in the padding, and zero times an infinite or NaN weight is NaN
  * where the definition skips the product. Such NaNs stand in border lanes only; they are computed
  * again. */
@@ -80,8 +46,19 @@ static void mend_border(const job *j, const npc_tile *tile, int64_t group, int64
                 char *at = c + i * c_stride_bytes + lane * j->size;
                 const double now = npc_load(at, dtype, 0);
                 if (now == now) continue;
-                const double value = element(gemm, run, column, group, row_begin + i);
-                npc_store(at, dtype, value);
+                const int64_t row = group * gemm->rows + row_begin + i;
+                const int64_t taps = gemm->window->taps;
+                const npc_element element = {
+                    .image = run->image,
+                    .channel = group * gemm->channels,
+                    .channels = gemm->channels,
+                    .pixel = {run->pixel[0], run->pixel[1], column},
+                    .weight = gemm->weight + row * gemm->channels * taps * j->size,
+                    .channel_stride_bytes = taps * j->size,
+                    .tap_stride_bytes = j->size,
+                    .bias = gemm->bias ? gemm->bias + row * j->size : NULL,
+                };
+                npc_store(at, dtype, npc_element_value(gemm->window, &element));
             }
         }
     }

@@ -2,8 +2,8 @@
  * cutting tiles. One kernel call does all of a group of an image, nothing is packed. */
 #include "../core/scratch.h"
 #include "../plan/conv_plan.h"
+#include "element.h"
 #include "finish.h"
-#include "panel.h"
 
 /* Limits, of one image: up to here packing does not pay. */
 enum {
@@ -44,34 +44,12 @@ static void copy_image(const job *j, int64_t image, char *plain, int writes)
     }
 }
 
-/* One result by the definition: taps outside the image are skipped. */
-static double element(const job *j, const npc_small_args *args, int64_t row, int64_t h, int64_t w)
-{
-    const npc_axis *axis = j->window.axis;
-    const npc_dtype dtype = j->problem->dtype;
-    const char *weight =
-        (const char *)args->weight + row * args->channels * j->window.taps * j->size;
-    double sum = 0;
-    for (int64_t c = 0; c < args->channels; c++) {
-        for (int64_t tap = 0; tap < j->window.taps; tap++, weight += j->size) {
-            const int64_t y = npc_axis_source(&axis[1], h, tap / axis[2].taps);
-            const int64_t x = npc_axis_source(&axis[2], w, tap % axis[2].taps);
-            if (!npc_axis_holds(&axis[1], y) || !npc_axis_holds(&axis[2], x)) continue;
-            const char *from = (const char *)args->x + c * args->channel_stride_bytes +
-                               y * args->row_stride_bytes + x * j->size;
-            sum += npc_load(weight, dtype, 0) * npc_load(from, dtype, 0);
-        }
-    }
-    if (args->bias) sum += npc_load((const char *)args->bias + row * j->size, dtype, 0);
-    return sum;
-}
-
 /* Masked lanes are zeros, and zero times an infinite or NaN weight is NaN where the definition
  * skips the product: NaNs are computed again. */
-static void mend(const job *j, const npc_small_args *args)
+static void mend(const job *j, const npc_small_args *args, int64_t image, int64_t group)
 {
     const npc_dtype dtype = j->problem->dtype;
-    const int64_t pixels = args->pixels[0] * args->pixels[1];
+    const int64_t pixels = args->pixels[0] * args->pixels[1], taps = j->window.taps;
     if (NPC_LIKELY(!npc_run_has_nan(j->problem->kernels, args->y,
                                     args->y_channel_stride_bytes / j->size, args->rows, pixels)))
         return;
@@ -80,7 +58,17 @@ static void mend(const job *j, const npc_small_args *args)
         for (int64_t p = 0; p < pixels; p++, at += j->size) {
             const double now = npc_load(at, dtype, 0);
             if (now == now) continue;
-            npc_store(at, dtype, element(j, args, row, p / args->pixels[1], p % args->pixels[1]));
+            const npc_element element = {
+                .image = image,
+                .channel = group * args->channels,
+                .channels = args->channels,
+                .pixel = {0, p / args->pixels[1], p % args->pixels[1]},
+                .weight = (const char *)args->weight + row * args->channels * taps * j->size,
+                .channel_stride_bytes = taps * j->size,
+                .tap_stride_bytes = j->size,
+                .bias = args->bias ? (const char *)args->bias + row * j->size : NULL,
+            };
+            npc_store(at, dtype, npc_element_value(&j->window, &element));
         }
     }
 }
@@ -103,7 +91,7 @@ static void run_image(const job *j, int64_t image, char *scratch)
         args.begin = j->begin;
         args.end = j->end;
         npc_run_small(j->problem->kernels, &args);
-        if (!j->inner) mend(j, &args);
+        if (!j->inner) mend(j, &args, image, group);
         if (j->finish.needed) {
             const npc_finish_part part = {.image = image,
                                           .channel = group * rows,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../core/scratch.h"
+#include "element.h"
 
 void npc_winograd_axis_finish(npc_winograd_axis *axis)
 {
@@ -140,31 +141,34 @@ void npc_winograd_run_input(const npc_winograd_run *run, const npc_winograd_view
     npc_run_winograd_input(view->kernels, &args);
 }
 
-/* One result by the definition, in double precision: taps outside the source are skipped. */
+/* One result by the definition. */
 static double element(const npc_winograd_view *view, int64_t image, int64_t row, int64_t h,
                       int64_t w)
 {
-    const npc_winograd_axis *axis = view->axis;
-    const npc_array *s = &view->source;
     const int64_t size = (int64_t)npc_dtype_size(view->dtype);
-    const int64_t taps0 = npc_winograd_taps(axis[0].transform);
-    const int64_t taps1 = npc_winograd_taps(axis[1].transform), taps = taps0 * taps1;
-    double sum = 0;
-
-    for (int64_t c = 0; c < view->channels; c++) {
-        const char *plane = s->data + image * s->stride[0] + c * s->stride[1];
-        const char *weight =
-            view->weight + (row * view->row_stride + c * view->channel_stride) * size;
-        for (int64_t t = 0; t < taps; t++) {
-            const int64_t y = h + axis[0].first + t / taps1 * axis[0].step;
-            const int64_t x = w + axis[1].first + t % taps1 * axis[1].step;
-            if (y < 0 || y >= axis[0].source || x < 0 || x >= axis[1].source) continue;
-            sum += npc_load(weight + (view->flip ? taps - 1 - t : t) * size, view->dtype, 0) *
-                   npc_load(plane + y * s->stride[3] + x * s->stride[4], s->dtype, s->swapped);
-            if (sum != sum) return sum; /* nothing changes a NaN */
-        }
+    npc_window window = {.source = &view->source, .dtype = view->dtype};
+    window.axis[0] = (npc_axis){.extent = 1, .pixels = 1, .step = 1, .taps = 1, .spacing = 1};
+    for (int i = 0; i < 2; i++) {
+        const npc_winograd_axis *axis = &view->axis[i];
+        window.axis[i + 1] = (npc_axis){.extent = axis->source,
+                                        .pixels = axis->target,
+                                        .step = 1,
+                                        .taps = npc_winograd_taps(axis->transform),
+                                        .first = axis->first,
+                                        .spacing = axis->step};
     }
-    return sum + (view->bias ? npc_load(view->bias + row * size, view->dtype, 0) : 0);
+    npc_window_finish(&window);
+    const npc_element e = {
+        .image = image,
+        .channels = view->channels,
+        .pixel = {0, h, w},
+        .weight =
+            view->weight + (row * view->row_stride + (view->flip ? window.taps - 1 : 0)) * size,
+        .channel_stride_bytes = view->channel_stride * size,
+        .tap_stride_bytes = view->flip ? -size : size,
+        .bias = view->bias ? view->bias + row * size : NULL,
+    };
+    return npc_element_value(&window, &e);
 }
 
 /* Computes a run's tiles that are not wholly finite again, whatever made them so: rows[i] holds
