@@ -14,253 +14,52 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../core/scratch.h"
 #include "../plan/conv_plan.h"
-#include "implicit_gemm.h"
-#include "winograd_tiles.h"
+#include "panel_product.h"
+#include "winograd_blocks.h"
 
 enum {
     PANEL_ROWS = 64,  /* output channels of a panel */
     DEPTH_BLOCK = 64, /* channels that are summed from zero: keeps the rounding error down */
     FEW_TILES = 64,   /* the tiles are shared, not the weights */
-    MAX_BLOCK = 128,  /* tiles */
     MAX_DILATION = 64,
-    FILTERS = 16, /* that are transposed at a time */
     MIN_BLOCK = 16,
     INPUT_BYTES = 2800 * 1024, /* of a block's transformed input */
-    PIECES_PER_THREAD = 4,
     CLOSE_BYTES = 4 << 20, /* of weights for few tiles: more are transformed faster than fetched */
     SKEW = 64 /* bytes between points, lest they compete for the same sets of the cache */
 };
 
-typedef struct job {
-    npc_winograd_view view; /* of the first group */
-    int64_t batch, groups, size;
-    int64_t points;              /* of a tile */
-    int64_t depth, depth_blocks; /* channels, rounded up to whole vectors; blocks of them */
-    int64_t vectors, panels;     /* of output channels */
-    int64_t panel_width;         /* of the widest, in elements */
-    int tile_vecs;               /* of UK1's tiles */
-    int64_t units, blocks;       /* groups of tiles of all images, split into blocks */
-    int64_t block_tiles;         /* the most */
-    int64_t input_stride, product_stride, weight_stride; /* from point to point, elements */
-    char *weights; /* shared: of every panel of every group, or NULL; only read if prepared */
-    char *input;   /* shared: the tiles of every group, or NULL */
-    int few, prepared;
-    size_t run_bytes, weight_bytes, input_bytes, product_bytes, filter_bytes;
-} job;
-
-/* ---- tiles of a block ------------------------------------------------------------------------ */
-
-typedef struct block {
-    int runs;
-    int64_t tiles;
-    npc_winograd_run run[MAX_BLOCK];
-    int32_t column[MAX_BLOCK];
-    /* The tiles that take part at a point: all; those whole along the row, where the point is one
-     * that edge tiles leave out; likewise across the rows; both. */
-    int16_t part[4][MAX_BLOCK];
-    int part_tiles[4];
-} block;
-
-static void set_up_block(const job *j, block *b, int64_t index)
-{
-    const npc_winograd_axis *across = &j->view.axis[0], *along = &j->view.axis[1];
-    const int64_t end = npc_split(j->units, j->blocks, index + 1);
-    const int64_t longest = npc_max(1, NPC_WINOGRAD_RUN / along->step);
-
-    b->runs = 0;
-    b->tiles = 0;
-    memset(b->part_tiles, 0, sizeof b->part_tiles);
-    for (int64_t unit = npc_split(j->units, j->blocks, index); unit < end;) {
-        npc_winograd_run *run = &b->run[b->runs++];
-        const int64_t row = unit / along->groups;
-        run->image = row / across->tiles;
-        run->tile_row = row % across->tiles;
-        run->first_group = unit % along->groups;
-        run->groups = npc_min(npc_min(longest, along->groups - run->first_group), end - unit);
-        run->slot = b->tiles;
-        npc_winograd_run_set(run, &j->view, b->column + b->tiles);
-        for (int64_t t = 0; t < run->tiles.tiles; t++) {
-            const int edges = (run->tile_row >= across->whole) << 1 | (t >= run->tiles.whole_tiles);
-            for (int part = 0; part < 4; part++)
-                if (!(edges & part)) b->part[part][b->part_tiles[part]++] = (int16_t)(b->tiles + t);
-        }
-        b->tiles += run->tiles.tiles;
-        unit += run->groups;
-    }
-}
-
-/* Which part of the tiles has a point: those left out by edge tiles are the last but one and the
- * one before. */
-static int part_of_point(const job *j, int64_t point)
-{
-    int part = 0;
-    for (int i = 0; i < 2; i++) {
-        const npc_winograd_transform transform = j->view.axis[i].transform;
-        const int64_t along = npc_winograd_points(j->view.axis[1].transform);
-        const int64_t at = i == 0 ? point / along : point % along;
-        const int left_out = npc_winograd_edge(transform) != transform && (at == 3 || at == 4);
-        part |= left_out << (1 - i);
-    }
-    return part;
-}
-
-/* ---- the three steps ------------------------------------------------------------------------- */
-
-static npc_winograd_view view_of_group(const job *j, int64_t group)
-{
-    npc_winograd_view view = j->view;
-    view.source.data += group * view.channels * view.source.stride[1];
-    view.target.data += group * view.rows * view.target.stride[1];
-    view.weight += group * view.group_stride * j->size;
-    view.first_row = group * view.rows;
-    if (view.bias) view.bias += group * view.rows * j->size;
-    return view;
-}
-
-static void transform_input(const job *j, const npc_winograd_view *view, const block *b,
-                            int64_t channel, char *to, char *scratch)
-{
-    for (int r = 0; r < b->runs; r++)
-        npc_winograd_run_input(&b->run[r], view, channel,
-                               to + (b->run[r].slot * j->depth + channel) * j->size,
-                               j->input_stride, j->depth, scratch);
-}
-
-static int64_t panel_begin(const job *j, int64_t panel)
-{
-    return npc_split(j->vectors, j->panels, panel) * j->view.kernels->lanes;
-}
-
-/* Channels [begin, end) of a panel's weights, to rows of `width` output channels at each point. */
-static void transform_weights(const job *j, const npc_winograd_view *view, int64_t panel,
-                              int64_t begin, int64_t end, char *to, char *filters)
-{
-    const int64_t lanes = view->kernels->lanes, size = j->size;
-    const int64_t first = panel_begin(j, panel), width = panel_begin(j, panel + 1) - first;
-    const int64_t taps = (int64_t)npc_winograd_taps(view->axis[0].transform) *
-                         npc_winograd_taps(view->axis[1].transform);
-    const int together = view->channel_stride == taps; /* filters of a row follow each other */
-
-    for (int64_t row = 0; row < width; row += lanes) {
-        for (int64_t c = begin; c < end; c += FILTERS) {
-            const int64_t count = npc_min(FILTERS, end - c);
-            npc_transpose_args turn = {
-                .from = view->weight +
-                        ((first + row) * view->row_stride + c * view->channel_stride) * size,
-                .from_stride = view->row_stride,
-                .rows = npc_min(lanes, view->rows - first - row),
-                .cols = together ? count * taps : taps,
-                .to = filters,
-                .to_stride = lanes,
-                .fill = 1};
-            for (int64_t i = 0; i < (together ? 1 : count); i++) {
-                npc_run_transpose(view->kernels, &turn);
-                turn.from = (const char *)turn.from + view->channel_stride * size;
-                turn.to = (char *)turn.to + taps * lanes * size;
-            }
-            const npc_winograd_weight_args args = {
-                .transform = {view->axis[0].transform, view->axis[1].transform},
-                .flip = view->flip,
-                .filters = count,
-                .from = filters,
-                .to = to + ((c - begin) * width + row) * size,
-                .point_stride = j->weight_stride,
-                .filter_stride = width};
-            npc_run_winograd_weight(view->kernels, &args);
-        }
-    }
-}
-
-/* products (+)= input x weights at every point, over depth blocks [first, last). The weights of a
- * block stay in L1 while all tiles pass, which fetch those of the next, for reading them once from
- * L3 is what limits the product. */
-static void multiply(const job *j, const block *b, int64_t width, const char *input,
-                     const char *weights, char *products, int64_t first, int64_t last)
-{
-    const npc_kernels *kernels = j->view.kernels;
-    const int64_t lanes = kernels->lanes, size = j->size, vectors = width / lanes;
-    const int64_t column_blocks = npc_ceil_div(vectors, j->tile_vecs);
-    const int64_t origin = npc_split(j->view.channels, j->depth_blocks, first);
-    npc_uk1_args args = {.blocks = 1, .b_stride = width, .last_lanes = (int32_t)lanes};
-
-    for (int64_t point = 0; point < j->points; point++) {
-        const int part = part_of_point(j, point), tiles = b->part_tiles[part];
-        const int16_t *slot = b->part[part];
-        for (int64_t d = first; d < last; d++) {
-            const int64_t k = npc_split(j->view.channels, j->depth_blocks, d);
-            const char *a = input + (point * j->input_stride + k) * size;
-            const char *u = weights + (point * j->weight_stride + (k - origin) * width) * size;
-            char *c = products + point * j->product_stride * size;
-            args.block_depth = npc_split(j->view.channels, j->depth_blocks, d + 1) - k;
-            args.accumulate = d > 0;
-            const int64_t lines = args.block_depth * width * size / NPC_CACHE_LINE;
-            for (int64_t column = 0; column < column_blocks; column++) {
-                const int64_t v = npc_split(vectors, column_blocks, column);
-                const int vecs = (int)(npc_split(vectors, column_blocks, column + 1) - v);
-                const int64_t row_blocks = npc_ceil_div(tiles, kernels->max_rows[vecs]);
-                args.b = (void *)(u + v * lanes * size);
-                const int64_t turns = row_blocks * column_blocks;
-                for (int64_t r = 0; r < row_blocks; r++) {
-                    const int64_t begin = npc_split(tiles, row_blocks, r);
-                    const int rows = (int)(npc_split(tiles, row_blocks, r + 1) - begin);
-                    for (int i = 0; i < rows; i++) {
-                        args.a[i] = a + slot[begin + i] * j->depth * size;
-                        args.c[i] = c + (slot[begin + i] * j->panel_width + v * lanes) * size;
-                    }
-                    const int64_t turn = column * row_blocks + r;
-                    for (int64_t l = npc_split(lines, turns, turn);
-                         l < npc_split(lines, turns, turn + 1); l++)
-                        __builtin_prefetch(u + (lines + l) * NPC_CACHE_LINE, 0, 2);
-                    npc_run_uk1(kernels, rows, vecs, &args);
-                }
-            }
-        }
-    }
-}
-
-static void transform_products(const job *j, const npc_winograd_view *view, const block *b,
-                               int64_t panel, const char *products, char *scratch)
-{
-    const int64_t first = panel_begin(j, panel), end = panel_begin(j, panel + 1);
-    for (int64_t row = first; row < end; row += view->kernels->lanes)
-        for (int r = 0; r < b->runs; r++)
-            npc_winograd_run_output(&b->run[r], view, row,
-                                    products +
-                                        (b->run[r].slot * j->panel_width + row - first) * j->size,
-                                    j->product_stride, j->panel_width, scratch);
-}
-
 /* ---- many tiles: shared weights -------------------------------------------------------------- */
 
-static char *shared_weights(const job *j, int64_t group, int64_t panel)
+static char *shared_weights(const npc_winograd_job *j, int64_t group, int64_t panel)
 {
     return j->weights + (group * j->panels + panel) * j->points * j->weight_stride * j->size;
 }
 
 static npc_status weight_piece(void *context, int64_t piece, void *scratch)
 {
-    const job *j = context;
+    const npc_winograd_job *j = context;
     const int64_t chunks = j->depth_blocks, panel = piece / chunks % j->panels;
     const int64_t group = piece / chunks / j->panels;
-    const npc_winograd_view view = view_of_group(j, group);
+    const npc_winograd_view view = npc_winograd_view_of_group(j, group);
     const int64_t begin = npc_split(view.channels, chunks, piece % chunks);
     const int64_t end = npc_split(view.channels, chunks, piece % chunks + 1);
-    const int64_t width = panel_begin(j, panel + 1) - panel_begin(j, panel);
-    transform_weights(j, &view, panel, begin, end,
-                      shared_weights(j, group, panel) + begin * width * j->size, scratch);
+    const int64_t width =
+        npc_winograd_panel_begin(j, panel + 1) - npc_winograd_panel_begin(j, panel);
+    npc_winograd_transform_weights(j, &view, panel, begin, end,
+                                   shared_weights(j, group, panel) + begin * width * j->size,
+                                   scratch);
     return NPC_OK;
 }
 
-static int64_t weights_bytes(const job *j)
+static int64_t weights_bytes(const npc_winograd_job *j)
 {
     return (int64_t)j->weight_bytes * j->groups * j->panels;
 }
 
-static npc_status transform_all_weights(job *j, npc_team *team)
+static npc_status transform_all_weights(npc_winograd_job *j, npc_team *team)
 {
     if (!j->weights) return NPC_NO_MEMORY;
     return npc_parallel_for(team, j->groups * j->panels * j->depth_blocks, j->filter_bytes,
@@ -269,68 +68,71 @@ static npc_status transform_all_weights(job *j, npc_team *team)
 
 static npc_status block_piece(void *context, int64_t piece, void *scratch)
 {
-    const job *j = context;
-    const npc_winograd_view view = view_of_group(j, piece / j->blocks);
+    const npc_winograd_job *j = context;
+    const npc_winograd_view view = npc_winograd_view_of_group(j, piece / j->blocks);
     char *cursor = scratch;
-    block *b = npc_scratch_take(&cursor, sizeof *b);
+    npc_winograd_block *b = npc_scratch_take(&cursor, sizeof *b);
     char *memory = npc_scratch_take(&cursor, j->run_bytes);
     char *input = npc_scratch_take(&cursor, j->input_bytes);
     char *products = npc_scratch_take(&cursor, j->product_bytes);
 
-    set_up_block(j, b, piece % j->blocks);
+    npc_winograd_set_up_block(j, b, piece % j->blocks);
     for (int64_t c = 0; c < view.channels; c += view.kernels->lanes)
-        transform_input(j, &view, b, c, input, memory);
+        npc_winograd_transform_input(j, &view, b, c, input, memory);
     for (int64_t panel = 0; panel < j->panels; panel++) {
-        multiply(j, b, panel_begin(j, panel + 1) - panel_begin(j, panel), input,
-                 shared_weights(j, piece / j->blocks, panel), products, 0, j->depth_blocks);
-        transform_products(j, &view, b, panel, products, memory);
+        npc_winograd_multiply(
+            j, b, npc_winograd_panel_begin(j, panel + 1) - npc_winograd_panel_begin(j, panel),
+            input, shared_weights(j, piece / j->blocks, panel), products, 0, j->depth_blocks);
+        npc_winograd_transform_products(j, &view, b, panel, products, memory);
     }
     return NPC_OK;
 }
 
 /* ---- few tiles: shared tiles ----------------------------------------------------------------- */
 
-static char *shared_input(const job *j, int64_t group)
+static char *shared_input(const npc_winograd_job *j, int64_t group)
 {
     return j->input + group * j->points * j->input_stride * j->size;
 }
 
 static npc_status input_piece(void *context, int64_t piece, void *scratch)
 {
-    const job *j = context;
+    const npc_winograd_job *j = context;
     const int64_t chunks = j->depth / j->view.kernels->lanes, group = piece / chunks;
-    const npc_winograd_view view = view_of_group(j, group);
+    const npc_winograd_view view = npc_winograd_view_of_group(j, group);
     char *cursor = scratch;
-    block *b = npc_scratch_take(&cursor, sizeof *b);
-    set_up_block(j, b, 0);
-    transform_input(j, &view, b, piece % chunks * view.kernels->lanes, shared_input(j, group),
-                    cursor);
+    npc_winograd_block *b = npc_scratch_take(&cursor, sizeof *b);
+    npc_winograd_set_up_block(j, b, 0);
+    npc_winograd_transform_input(j, &view, b, piece % chunks * view.kernels->lanes,
+                                 shared_input(j, group), cursor);
     return NPC_OK;
 }
 
 static npc_status panel_piece(void *context, int64_t piece, void *scratch)
 {
-    const job *j = context;
+    const npc_winograd_job *j = context;
     const int64_t group = piece / j->panels, panel = piece % j->panels;
-    const int64_t width = panel_begin(j, panel + 1) - panel_begin(j, panel);
-    const npc_winograd_view view = view_of_group(j, group);
+    const int64_t width =
+        npc_winograd_panel_begin(j, panel + 1) - npc_winograd_panel_begin(j, panel);
+    const npc_winograd_view view = npc_winograd_view_of_group(j, group);
     char *cursor = scratch;
-    block *b = npc_scratch_take(&cursor, sizeof *b);
+    npc_winograd_block *b = npc_scratch_take(&cursor, sizeof *b);
     char *memory = npc_scratch_take(&cursor, j->run_bytes);
     char *products = npc_scratch_take(&cursor, j->product_bytes);
     char *filters = npc_scratch_take(&cursor, j->prepared ? 0 : j->filter_bytes);
     char *weights = npc_scratch_take(&cursor, j->prepared ? 0 : j->weight_bytes);
 
-    set_up_block(j, b, 0);
+    npc_winograd_set_up_block(j, b, 0);
     if (j->prepared)
-        multiply(j, b, width, shared_input(j, group), shared_weights(j, group, panel), products, 0,
-                 j->depth_blocks);
+        npc_winograd_multiply(j, b, width, shared_input(j, group), shared_weights(j, group, panel),
+                              products, 0, j->depth_blocks);
     for (int64_t d = 0; d < j->depth_blocks && !j->prepared; d++) {
-        transform_weights(j, &view, panel, npc_split(view.channels, j->depth_blocks, d),
-                          npc_split(view.channels, j->depth_blocks, d + 1), weights, filters);
-        multiply(j, b, width, shared_input(j, group), weights, products, d, d + 1);
+        npc_winograd_transform_weights(
+            j, &view, panel, npc_split(view.channels, j->depth_blocks, d),
+            npc_split(view.channels, j->depth_blocks, d + 1), weights, filters);
+        npc_winograd_multiply(j, b, width, shared_input(j, group), weights, products, d, d + 1);
     }
-    transform_products(j, &view, b, panel, products, memory);
+    npc_winograd_transform_products(j, &view, b, panel, products, memory);
     return NPC_OK;
 }
 
@@ -407,7 +209,7 @@ static const char *declines(const npc_conv_problem *p, int tile)
 }
 
 /* Of the weights, where they are shared: a function of neither batch nor threads. */
-static void plan_weights(job *j)
+static void plan_weights(npc_winograd_job *j)
 {
     const npc_winograd_view *view = &j->view;
     const npc_winograd_transform across = view->axis[0].transform, along = view->axis[1].transform;
@@ -421,10 +223,10 @@ static void plan_weights(job *j)
     j->panel_width = npc_ceil_div(j->vectors, j->panels) * lanes;
     j->weight_stride = view->channels * j->panel_width + SKEW / j->size;
     j->weight_bytes = (size_t)(j->points * j->weight_stride * j->size);
-    j->filter_bytes = (size_t)(FILTERS * taps * lanes * j->size);
+    j->filter_bytes = (size_t)(NPC_WINOGRAD_FILTERS * taps * lanes * j->size);
 }
 
-static void plan(job *j, int threads)
+static void plan(npc_winograd_job *j, int threads)
 {
     npc_winograd_view *view = &j->view;
     const npc_winograd_axis *across = &view->axis[0], *along = &view->axis[1];
@@ -437,7 +239,7 @@ static void plan(job *j, int threads)
 
     j->units = j->batch * across->tiles * along->groups;
     const int64_t fitting = INPUT_BYTES / (j->points * j->depth * size);
-    const int64_t most = npc_max(MIN_BLOCK, npc_min(MAX_BLOCK, fitting));
+    const int64_t most = npc_max(MIN_BLOCK, npc_min(NPC_WINOGRAD_MAX_BLOCK, fitting));
     const int64_t total = j->units * along->step;
     const int few = total <= FEW_TILES && j->groups * j->points * total <= 4 * view->rows * taps;
     j->blocks = few ? 1 : npc_ceil_div(j->units, npc_max(1, most / along->step));
@@ -464,7 +266,8 @@ static npc_status run(npc_conv_problem *p, int tile)
 {
     const npc_conv_geometry *g = p->geometry;
     const int forward = p->operation == NPC_FORWARD;
-    job j = {.batch = g->batch, .groups = g->groups, .size = (int64_t)npc_dtype_size(p->dtype)};
+    npc_winograd_job j = {
+        .batch = g->batch, .groups = g->groups, .size = (int64_t)npc_dtype_size(p->dtype)};
     npc_team *team = p->team;
     npc_status status;
 
@@ -483,10 +286,11 @@ static npc_status run(npc_conv_problem *p, int tile)
         j.input = npc_shared_workspace(p, (int64_t)j.input_bytes * j.groups);
         if (!j.input) return NPC_NO_MEMORY;
         status = npc_parallel_for(team, j.groups * j.depth / j.view.kernels->lanes,
-                                  sizeof(block) + j.run_bytes + 128, input_piece, &j);
+                                  sizeof(npc_winograd_block) + j.run_bytes + 128, input_piece, &j);
         if (status == NPC_OK)
             status = npc_parallel_for(team, j.groups * j.panels,
-                                      sizeof(block) + j.run_bytes + own + j.product_bytes + 320,
+                                      sizeof(npc_winograd_block) + j.run_bytes + own +
+                                          j.product_bytes + 320,
                                       panel_piece, &j);
         free(j.input);
     } else {
@@ -497,7 +301,7 @@ static npc_status run(npc_conv_problem *p, int tile)
         }
         if (status == NPC_OK)
             status = npc_parallel_for(team, j.groups * j.blocks,
-                                      sizeof(block) + j.run_bytes + j.input_bytes +
+                                      sizeof(npc_winograd_block) + j.run_bytes + j.input_bytes +
                                           j.product_bytes + 256,
                                       block_piece, &j);
         if (!j.prepared) free(j.weights);
@@ -507,23 +311,24 @@ static npc_status run(npc_conv_problem *p, int tile)
 
 /* ---- prepared weights ------------------------------------------------------------------------ */
 
-static void describe_weights(const npc_conv_problem *p, int tile, job *j)
+static void describe_weights(const npc_conv_problem *p, int tile, npc_winograd_job *j)
 {
-    *j = (job){.groups = p->geometry->groups, .size = (int64_t)npc_dtype_size(p->dtype)};
+    *j = (npc_winograd_job){.groups = p->geometry->groups,
+                            .size = (int64_t)npc_dtype_size(p->dtype)};
     describe(p, tile, &j->view);
     plan_weights(j);
 }
 
 static int64_t prepared_bytes(const npc_conv_problem *p, int tile)
 {
-    job j;
+    npc_winograd_job j;
     describe_weights(p, tile, &j);
     return weights_bytes(&j);
 }
 
 static npc_status prepare(npc_conv_problem *p, int tile, void *to)
 {
-    job j;
+    npc_winograd_job j;
     describe_weights(p, tile, &j);
     j.view.weight = p->arrays->weight;
     j.weights = to;
@@ -550,7 +355,7 @@ enum {
 
 static void features(const npc_conv_problem *p, int tile, double *feature)
 {
-    job j = {.batch = 1, .groups = 1, .size = (int64_t)npc_dtype_size(p->dtype)};
+    npc_winograd_job j = {.batch = 1, .groups = 1, .size = (int64_t)npc_dtype_size(p->dtype)};
     describe(p, tile, &j.view);
     plan(&j, 1);
     const npc_winograd_axis *across = &j.view.axis[0], *along = &j.view.axis[1];

@@ -1,0 +1,69 @@
+/* winograd_blocks.h: the steps of Winograd's algorithm on a block of tiles and a panel of output
+ * channels. */
+#ifndef NPC_ALGO_WINOGRAD_BLOCKS_H
+#define NPC_ALGO_WINOGRAD_BLOCKS_H
+
+#include "winograd_tiles.h"
+
+enum {
+    NPC_WINOGRAD_MAX_BLOCK = 128, /* tiles */
+    NPC_WINOGRAD_FILTERS = 16     /* that are transposed at a time */
+};
+
+/* What a call needs, for all of its threads. */
+typedef struct npc_winograd_job {
+    npc_winograd_view view; /* of the first group */
+    int64_t batch, groups, size;
+    int64_t points;              /* of a tile */
+    int64_t depth, depth_blocks; /* channels, rounded up to whole vectors; blocks of them */
+    int64_t vectors, panels;     /* of output channels */
+    int64_t panel_width;         /* of the widest, in elements */
+    int tile_vecs;               /* of UK1's tiles */
+    int64_t units, blocks;       /* groups of tiles of all images, split into blocks */
+    int64_t block_tiles;         /* the most */
+    int64_t input_stride, product_stride, weight_stride; /* from point to point, elements */
+    char *weights; /* shared: of every panel of every group, or NULL; only read if prepared */
+    char *input;   /* shared: the tiles of every group, or NULL */
+    int few, prepared;
+    size_t run_bytes, weight_bytes, input_bytes, product_bytes, filter_bytes;
+} npc_winograd_job;
+
+/* The tiles of a block. */
+typedef struct npc_winograd_block {
+    int runs;
+    int64_t tiles;
+    npc_winograd_run run[NPC_WINOGRAD_MAX_BLOCK];
+    int32_t column[NPC_WINOGRAD_MAX_BLOCK];
+    /* The tiles that take part at a point: all; those whole along the row, where the point is one
+     * that edge tiles leave out; likewise across the rows; both. */
+    int16_t part[4][NPC_WINOGRAD_MAX_BLOCK];
+    int part_tiles[4];
+} npc_winograd_block;
+
+void npc_winograd_set_up_block(const npc_winograd_job *j, npc_winograd_block *b, int64_t index);
+
+npc_winograd_view npc_winograd_view_of_group(const npc_winograd_job *j, int64_t group);
+
+/* The first output channel of a panel; that of the panel behind the last is their end. */
+int64_t npc_winograd_panel_begin(const npc_winograd_job *j, int64_t panel);
+
+/* A vector of channels of all tiles of a block. */
+void npc_winograd_transform_input(const npc_winograd_job *j, const npc_winograd_view *view,
+                                  const npc_winograd_block *b, int64_t channel, char *to,
+                                  char *scratch);
+
+/* Channels [begin, end) of a panel's weights, to rows of `width` output channels at each point. */
+void npc_winograd_transform_weights(const npc_winograd_job *j, const npc_winograd_view *view,
+                                    int64_t panel, int64_t begin, int64_t end, char *to,
+                                    char *filters);
+
+/* products (+)= input x weights at every point, over depth blocks [first, last). */
+void npc_winograd_multiply(const npc_winograd_job *j, const npc_winograd_block *b, int64_t width,
+                           const char *input, const char *weights, char *products, int64_t first,
+                           int64_t last);
+
+void npc_winograd_transform_products(const npc_winograd_job *j, const npc_winograd_view *view,
+                                     const npc_winograd_block *b, int64_t panel,
+                                     const char *products, char *scratch);
+
+#endif
