@@ -246,10 +246,12 @@ def test_no_warning_about_special_values() -> None:
 
 # 10^12 operations and more; thin arrays of zero stride keep the memory small.
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
 import numpy as np
 import npconv
 
+# A parent that runs in the background may hand down SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 thin = lambda *shape: np.broadcast_to(np.float32(1), shape)
 print("started", flush=True)
 try:
@@ -268,6 +270,7 @@ X, GRAD, WEIGHT = (
 )
 CALLS = {
     "forward, direct": f"npconv.conv2d({X}, {WEIGHT}, algorithm='direct')",
+    "forward, winograd": f"npconv.conv2d({X}, np.ones((512, 512, 3, 3), 'f4'), algorithm='winograd')",
     "forward, im2col": f"npconv.conv2d({X}, {WEIGHT}, algorithm='im2col')",
     "forward, reference": f"npconv.conv2d({X}, {WEIGHT}, algorithm='reference')",
     "input_grad": f"npconv.conv2d_input_grad({GRAD}, {WEIGHT}, (16, 512, 64, 64))",
