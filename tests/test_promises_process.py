@@ -268,9 +268,10 @@ X, GRAD, WEIGHT = (
     "thin(16, 512, 58, 58)",
     "np.ones((512, 512, 7, 7), 'f4')",
 )
+SMALL_WEIGHT = "np.ones((512, 512, 3, 3), 'f4')"
 CALLS = {
     "forward, direct": f"npconv.conv2d({X}, {WEIGHT}, algorithm='direct')",
-    "forward, winograd": f"npconv.conv2d({X}, np.ones((512, 512, 3, 3), 'f4'), algorithm='winograd')",
+    "forward, winograd": f"npconv.conv2d({X}, {SMALL_WEIGHT}, algorithm='winograd')",
     "forward, im2col": f"npconv.conv2d({X}, {WEIGHT}, algorithm='im2col')",
     "forward, reference": f"npconv.conv2d({X}, {WEIGHT}, algorithm='reference')",
     "input_grad": f"npconv.conv2d_input_grad({GRAD}, {WEIGHT}, (16, 512, 64, 64))",
