@@ -76,7 +76,7 @@ def test_every_instruction_set_of_the_machine_is_compiled() -> None:
 
 
 @pytest.mark.parametrize("isa", USABLE_ISAS)
-@pytest.mark.parametrize("algorithm", _native.conv_algorithms())
+@pytest.mark.parametrize("algorithm", ["auto", "direct", "im2col", "reference"])  # any geometry
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_convolution_and_gradients(isa: str, algorithm: str, dtype: str) -> None:
     rng = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def test_convolution_and_gradients(isa: str, algorithm: str, dtype: str) -> None
     weight = rng.integers(-4, 5, (6, 2, 3, 2)).astype(dtype)
     bias = rng.integers(-4, 5, 6).astype(dtype)
     geometry = {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2), "groups": 2}
-    how = {"isa": isa, "algorithm": algorithm}
+    how = {"isa": isa, "algorithm": algorithm, "precision": "strict"}
 
     y = npconv.conv2d(x, weight, bias, **geometry, **how)
     np.testing.assert_array_equal(y, reference.conv2d(x, weight, bias, **geometry), strict=True)
