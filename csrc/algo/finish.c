@@ -1,11 +1,13 @@
 #include "finish.h"
 
+#include "panel.h"
+
 enum { CONVERTED = 256 }; /* elements of `add` that are converted at a time */
 
 npc_finish npc_finish_of(const npc_conv_problem *problem)
 {
     const npc_conv_arrays *a = problem->arrays;
-    const int64_t *output = problem->geometry->output, *s = a->add.stride;
+    const int64_t *output = problem->geometry->output;
     const int64_t size = (int64_t)npc_dtype_size(problem->dtype);
     npc_finish f = {.kernels = problem->kernels,
                     .activation = a->activation,
@@ -14,9 +16,8 @@ npc_finish npc_finish_of(const npc_conv_problem *problem)
     if (a->add.data) {
         f.add = &a->add;
         f.add_is_y = a->add.data == a->y.data;
-        f.add_is_flat = npc_is_plain(&a->add, problem->dtype) && (output[2] == 1 || s[4] == size) &&
-                        (output[1] == 1 || s[3] == output[2] * size) &&
-                        (output[0] == 1 || s[2] == output[1] * output[2] * size);
+        f.add_is_flat =
+            npc_is_plain(&a->add, problem->dtype) && npc_extents_follow(&a->add, output, size);
     }
     f.needed = f.add || f.activation != NPC_NO_ACTIVATION;
     return f;

@@ -55,16 +55,6 @@ typedef struct block {
     char *best, *number, *copies;
 } block;
 
-static int64_t greatest_common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 static int64_t slot_count(const job *j, int64_t rows)
 {
     return (rows - 1) * j->row_advance + (j->window.axis[1].taps - 1) * j->row_spacing + 1;
@@ -360,7 +350,7 @@ static void plan_rows(job *j, const npc_pool_geometry *g)
     const int64_t room = MAX_SPAN - 1 - npc_min(reach * axis[2].spacing, MAX_SPAN - 1);
     j->columns = npc_min(j->columns, room / axis[2].step + 1);
 
-    const int64_t unit = greatest_common_divisor(axis[1].step, axis[1].spacing);
+    const int64_t unit = npc_greatest_common_divisor(axis[1].step, axis[1].spacing);
     j->shared = axis[1].step / unit < axis[1].taps &&
                 (axis[1].taps - 1) * (axis[1].spacing / unit) < 2 * axis[1].taps;
     j->row_unit = j->shared ? unit : axis[1].spacing;

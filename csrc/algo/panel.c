@@ -40,27 +40,42 @@ void npc_window_finish(npc_window *window)
     window->load_step = plain && step <= 2 ? (int)step : 0;
 }
 
+void npc_window_set(npc_window *window, const npc_array *source, npc_dtype dtype,
+                    const int64_t *input, const int64_t *output, const int64_t *kernel,
+                    const int64_t *stride, const int64_t *dilation, const int64_t *pad_before)
+{
+    window->source = source;
+    window->dtype = dtype;
+    for (int i = 0; i < NPC_SPATIAL; i++)
+        window->axis[i] = (npc_axis){.extent = input[i],
+                                     .pixels = output[i],
+                                     .step = stride[i],
+                                     .taps = kernel[i],
+                                     .first = -pad_before[i],
+                                     .spacing = dilation[i]};
+    npc_window_finish(window);
+}
+
 void npc_window_forward(npc_window *window, const npc_conv_geometry *g, const npc_array *x,
                         npc_dtype dtype)
 {
-    window->source = x;
-    window->dtype = dtype;
-    for (int i = 0; i < NPC_SPATIAL; i++)
-        window->axis[i] = (npc_axis){.extent = g->input[i],
-                                     .pixels = g->output[i],
-                                     .step = g->stride[i],
-                                     .taps = g->kernel[i],
-                                     .first = -g->pad_before[i],
-                                     .spacing = g->dilation[i]};
-    npc_window_finish(window);
+    npc_window_set(window, x, dtype, g->input, g->output, g->kernel, g->stride, g->dilation,
+                   g->pad_before);
+}
+
+int npc_extents_follow(const npc_array *array, const int64_t *extent, int64_t size)
+{
+    const int64_t *stride = array->stride;
+    return (extent[2] == 1 || stride[4] == size) &&
+           (extent[1] == 1 || stride[3] == extent[2] * size) &&
+           (extent[0] == 1 || stride[2] == extent[1] * extent[2] * size);
 }
 
 int npc_pixels_follow(const npc_array *array, const npc_window *window, int64_t size)
 {
     const npc_axis *axis = window->axis;
-    return (axis[2].pixels == 1 || array->stride[4] == size) &&
-           (axis[1].pixels == 1 || array->stride[3] == axis[2].pixels * size) &&
-           (axis[0].pixels == 1 || array->stride[2] == axis[1].pixels * axis[2].pixels * size);
+    const int64_t extent[NPC_SPATIAL] = {axis[0].pixels, axis[1].pixels, axis[2].pixels};
+    return npc_extents_follow(array, extent, size);
 }
 
 int npc_window_join(npc_window *window)

@@ -32,6 +32,10 @@ typedef struct npc_window {
 /* The window of the forward convolution over x. */
 void npc_window_forward(npc_window *window, const npc_conv_geometry *g, const npc_array *x,
                         npc_dtype dtype);
+/* That of anything with such sizes: a window of `kernel` taps for each pixel of `output`. */
+void npc_window_set(npc_window *window, const npc_array *source, npc_dtype dtype,
+                    const int64_t *input, const int64_t *output, const int64_t *kernel,
+                    const int64_t *stride, const int64_t *dilation, const int64_t *pad_before);
 /* Derives the rest from `source`, `dtype` and the axes' first six numbers. */
 void npc_window_finish(npc_window *window);
 
@@ -41,6 +45,8 @@ int npc_window_join(npc_window *window);
 /* Whether the window's pixels of an image follow each other in an array that holds one element for
  * each, `size` bytes apart. */
 int npc_pixels_follow(const npc_array *array, const npc_window *window, int64_t size);
+/* Likewise, of an image of these extents. */
+int npc_extents_follow(const npc_array *array, const int64_t *extent, int64_t size);
 
 /* The source coordinate of a tap of a pixel along an axis, and whether it exists. */
 NPC_INLINE int64_t npc_axis_source(const npc_axis *axis, int64_t pixel, int64_t tap)

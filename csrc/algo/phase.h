@@ -15,16 +15,6 @@ typedef struct npc_phase {
     npc_axis axis;
 } npc_phase;
 
-NPC_INLINE int64_t npc_greatest_common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Distinct remainders that any tap reaches; phases beyond them have no taps and are zero. */
 NPC_INLINE int64_t npc_phase_count(const npc_conv_geometry *g, int i)
 {

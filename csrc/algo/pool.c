@@ -45,16 +45,8 @@ npc_status npc_pool_check(const npc_pool_geometry *g)
 void npc_pool_window(npc_window *window, const npc_pool_geometry *g, const npc_array *x,
                      npc_dtype dtype)
 {
-    window->source = x;
-    window->dtype = dtype;
-    for (int i = 0; i < NPC_SPATIAL; i++)
-        window->axis[i] = (npc_axis){.extent = g->input[i],
-                                     .pixels = g->output[i],
-                                     .step = g->stride[i],
-                                     .taps = g->kernel[i],
-                                     .first = -g->pad_before[i],
-                                     .spacing = g->dilation[i]};
-    npc_window_finish(window);
+    npc_window_set(window, x, dtype, g->input, g->output, g->kernel, g->stride, g->dilation,
+                   g->pad_before);
 }
 
 int64_t npc_flat_position(const npc_window *window, int64_t tap, int64_t d, int64_t h, int64_t w)

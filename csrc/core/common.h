@@ -18,6 +18,16 @@ NPC_INLINE int64_t npc_max(int64_t a, int64_t b) { return a > b ? a : b; }
 /* a / b rounded up, for a >= 0, b > 0. */
 NPC_INLINE int64_t npc_ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
+NPC_INLINE int64_t npc_greatest_common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
 /* The start of part `part` when `total` things are split as evenly as possible into `parts`. */
 NPC_INLINE int64_t npc_split(int64_t total, int64_t parts, int64_t part)
 {

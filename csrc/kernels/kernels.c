@@ -129,11 +129,21 @@ void npc_run_dot(const npc_kernels *k, int rows, int cols, const npc_dot_args *a
     k->dot[rows][cols](args);
 }
 
-void npc_run_pack(const npc_kernels *k, const npc_pack_args *args)
-{
-    mark(k, SLOT_pack, 0);
-    k->pack(args);
-}
+#define NPC_KERNEL(name) /* has its own below */
+#define NPC_VOID_KERNEL(name)                                                                      \
+    void npc_run_##name(const npc_kernels *k, const npc_##name##_args *args)                       \
+    {                                                                                              \
+        mark(k, SLOT_##name, 0);                                                                   \
+        k->name(args);                                                                             \
+    }
+#define NPC_INT_KERNEL(name)                                                                       \
+    int npc_run_##name(const npc_kernels *k, const npc_##name##_args *args)                        \
+    {                                                                                              \
+        mark(k, SLOT_##name, 0);                                                                   \
+        return k->name(args);                                                                      \
+    }
+#include "kernels.def"
+#undef NPC_KERNEL
 
 int npc_run_has_nan(const npc_kernels *k, const void *c, int64_t stride, int64_t rows, int64_t cols)
 {
@@ -153,28 +163,10 @@ void npc_run_sum(const npc_kernels *k, const void *from, int64_t count, void *to
     k->sum(from, count, total);
 }
 
-void npc_run_max_row(const npc_kernels *k, const npc_max_row_args *args)
-{
-    mark(k, SLOT_max_row, 0);
-    k->max_row(args);
-}
-
-void npc_run_finish(const npc_kernels *k, const npc_finish_args *args)
-{
-    mark(k, SLOT_finish, 0);
-    k->finish(args);
-}
-
 void npc_run_depthwise(const npc_kernels *k, int size, const npc_depthwise_args *args)
 {
     mark(k, size == 3 ? SLOT_depthwise_3x3 : SLOT_depthwise_5x5, 0);
     (size == 3 ? k->depthwise_3x3 : k->depthwise_5x5)(args);
-}
-
-void npc_run_depthwise_any(const npc_kernels *k, const npc_depthwise_any_args *args)
-{
-    mark(k, SLOT_depthwise_any, 0);
-    k->depthwise_any(args);
 }
 
 void npc_run_small(const npc_kernels *k, const npc_small_args *args)
@@ -184,34 +176,10 @@ void npc_run_small(const npc_kernels *k, const npc_small_args *args)
     k->small(args);
 }
 
-void npc_run_max_column(const npc_kernels *k, const npc_max_column_args *args)
-{
-    mark(k, SLOT_max_column, 0);
-    k->max_column(args);
-}
-
 int npc_run_in_range(const npc_kernels *k, const int64_t *from, int64_t count, int64_t limit)
 {
     mark(k, SLOT_in_range, 0);
     return k->in_range(from, count, limit);
-}
-
-int npc_run_match_taps(const npc_kernels *k, const npc_match_taps_args *args)
-{
-    mark(k, SLOT_match_taps, 0);
-    return k->match_taps(args);
-}
-
-void npc_run_unpool_row(const npc_kernels *k, const npc_unpool_row_args *args)
-{
-    mark(k, SLOT_unpool_row, 0);
-    k->unpool_row(args);
-}
-
-int npc_run_unpool_tiles(const npc_kernels *k, const npc_unpool_tiles_args *args)
-{
-    mark(k, SLOT_unpool_tiles, 0);
-    return k->unpool_tiles(args);
 }
 
 void npc_run_uk2(const npc_kernels *k, int rows, int vecs, const npc_uk2_args *args)
@@ -220,12 +188,6 @@ void npc_run_uk2(const npc_kernels *k, int rows, int vecs, const npc_uk2_args *a
     mark(k, uk2_slot[vecs][rows], args->blocks > 1 ? ACCUMULATE : FIRST);
     if (args->last_lanes != k->lanes) mark(k, uk2_slot[vecs][rows], TAIL);
     k->uk2[vecs][rows](args);
-}
-
-void npc_run_spread(const npc_kernels *k, const npc_spread_args *args)
-{
-    mark(k, SLOT_spread, 0);
-    k->spread(args);
 }
 
 int npc_run_all_finite(const npc_kernels *k, const void *from, int64_t count)
@@ -245,30 +207,6 @@ void npc_run_collect(const npc_kernels *k, const void *from, const int64_t *offs
 {
     mark(k, SLOT_collect, 0);
     k->collect(from, offset_bytes, rows, vecs, panel);
-}
-
-void npc_run_transpose(const npc_kernels *k, const npc_transpose_args *args)
-{
-    mark(k, SLOT_transpose, 0);
-    k->transpose(args);
-}
-
-void npc_run_winograd_input(const npc_kernels *k, const npc_winograd_input_args *args)
-{
-    mark(k, SLOT_winograd_input, 0);
-    k->winograd_input(args);
-}
-
-void npc_run_winograd_weight(const npc_kernels *k, const npc_winograd_weight_args *args)
-{
-    mark(k, SLOT_winograd_weight, 0);
-    k->winograd_weight(args);
-}
-
-int npc_run_winograd_output(const npc_kernels *k, const npc_winograd_output_args *args)
-{
-    mark(k, SLOT_winograd_output, 0);
-    return k->winograd_output(args);
 }
 
 double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth, int64_t repeats)

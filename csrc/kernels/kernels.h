@@ -387,29 +387,9 @@ typedef struct npc_kernels {
     npc_uk1_fn *uk1_pack[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_uk2_fn *uk2[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_dot_fn *dot[NPC_MAX_DOT_ROWS + 1][NPC_MAX_DOT_COLS + 1];
-    npc_pack_fn *pack;
-    npc_has_nan_fn *has_nan;
-    npc_add_fn *add;
-    npc_sum_fn *sum;
-    npc_max_row_fn *max_row;
-    npc_finish_fn *finish;
-    npc_depthwise_3x3_fn *depthwise_3x3;
-    npc_depthwise_5x5_fn *depthwise_5x5;
-    npc_depthwise_any_fn *depthwise_any;
-    npc_small_fn *small;
-    npc_max_column_fn *max_column;
-    npc_in_range_fn *in_range;
-    npc_match_taps_fn *match_taps;
-    npc_unpool_row_fn *unpool_row;
-    npc_unpool_tiles_fn *unpool_tiles;
-    npc_spread_fn *spread;
-    npc_all_finite_fn *all_finite;
-    npc_fence_fn *fence;
-    npc_collect_fn *collect;
-    npc_transpose_fn *transpose;
-    npc_winograd_input_fn *winograd_input;
-    npc_winograd_weight_fn *winograd_weight;
-    npc_winograd_output_fn *winograd_output;
+#define NPC_KERNEL(name) npc_##name##_fn *name;
+#include "kernels.def"
+#undef NPC_KERNEL
 } npc_kernels;
 
 /* The tables of an ISA that is compiled in, or NULL; dtype is F32 or F64. */
@@ -417,31 +397,25 @@ const npc_kernels *npc_kernels_of(int isa, npc_dtype dtype);
 
 /* Calls of kernels go through these, which mark the slot as reached (see npc_coverage_slot). */
 void npc_run_uk1(const npc_kernels *kernels, int rows, int vecs, const npc_uk1_args *args);
+#define NPC_KERNEL(name)
+#define NPC_VOID_KERNEL(name)                                                                      \
+    void npc_run_##name(const npc_kernels *kernels, const npc_##name##_args *args);
+#define NPC_INT_KERNEL(name)                                                                       \
+    int npc_run_##name(const npc_kernels *kernels, const npc_##name##_args *args);
+#include "kernels.def"
+#undef NPC_KERNEL
 void npc_run_dot(const npc_kernels *kernels, int rows, int cols, const npc_dot_args *args);
-void npc_run_pack(const npc_kernels *kernels, const npc_pack_args *args);
 int npc_run_has_nan(const npc_kernels *kernels, const void *c, int64_t stride, int64_t rows,
                     int64_t cols);
 void npc_run_add(const npc_kernels *kernels, void *to, const void *from, int64_t count);
 void npc_run_sum(const npc_kernels *kernels, const void *from, int64_t count, void *total);
-void npc_run_max_row(const npc_kernels *kernels, const npc_max_row_args *args);
-void npc_run_finish(const npc_kernels *kernels, const npc_finish_args *args);
 void npc_run_depthwise(const npc_kernels *kernels, int size, const npc_depthwise_args *args);
-void npc_run_depthwise_any(const npc_kernels *kernels, const npc_depthwise_any_args *args);
 void npc_run_small(const npc_kernels *kernels, const npc_small_args *args);
-void npc_run_max_column(const npc_kernels *kernels, const npc_max_column_args *args);
 int npc_run_in_range(const npc_kernels *kernels, const int64_t *from, int64_t count, int64_t limit);
-int npc_run_match_taps(const npc_kernels *kernels, const npc_match_taps_args *args);
-void npc_run_unpool_row(const npc_kernels *kernels, const npc_unpool_row_args *args);
-int npc_run_unpool_tiles(const npc_kernels *kernels, const npc_unpool_tiles_args *args);
 void npc_run_uk2(const npc_kernels *kernels, int rows, int vecs, const npc_uk2_args *args);
-void npc_run_spread(const npc_kernels *kernels, const npc_spread_args *args);
 int npc_run_all_finite(const npc_kernels *kernels, const void *from, int64_t count);
 void npc_run_fence(const npc_kernels *kernels);
 void npc_run_collect(const npc_kernels *kernels, const void *from, const int64_t *offset_bytes,
                      int64_t rows, int64_t vecs, void *panel);
-void npc_run_transpose(const npc_kernels *kernels, const npc_transpose_args *args);
-void npc_run_winograd_input(const npc_kernels *kernels, const npc_winograd_input_args *args);
-void npc_run_winograd_weight(const npc_kernels *kernels, const npc_winograd_weight_args *args);
-int npc_run_winograd_output(const npc_kernels *kernels, const npc_winograd_output_args *args);
 
 #endif
