@@ -188,6 +188,7 @@ SPECIAL_LAYERS = [
     ConvCase(1, 1, 3, 33, (29, 37), (7, 7), (2, 2), padding=3),
     ConvCase(2, 1, 40, 33, (15, 29), (3, 3), padding=1, bias=True),
     ConvCase(1, 1, 70, 64, (14, 14), (3, 3), padding="same"),
+    ConvCase(2, 1, 2, 3, (5, 6), (3, 3), padding=1, bias=True),
 ]
 
 
@@ -196,6 +197,11 @@ def accepts(algorithm: str, case: ConvCase) -> bool:
     options = ("auto", "auto", 1, "standard")
     candidates, _ = _native.conv_candidates("forward", g, case.dtype, options)
     return any(name == algorithm and accepted for name, accepted, *_ in candidates)
+
+
+@pytest.mark.parametrize("algorithm", SPECIAL_ALGORITHMS)
+def test_special_layers_reach_every_special_algorithm(algorithm: str) -> None:
+    assert any(accepts(algorithm, layer) for layer in SPECIAL_LAYERS)
 
 
 @each_dtype
