@@ -141,34 +141,38 @@ void npc_winograd_run_input(const npc_winograd_run *run, const npc_winograd_view
     npc_run_winograd_input(view->kernels, &args);
 }
 
-/* One result by the definition. */
-static double element(const npc_winograd_view *view, int64_t image, int64_t row, int64_t h,
-                      int64_t w)
+/* The view as a window, for results by the definition. */
+static npc_window window_of(const npc_winograd_view *view)
+{
+    const npc_winograd_axis *axis = view->axis;
+    const int64_t input[NPC_SPATIAL] = {1, axis[0].source, axis[1].source};
+    const int64_t output[NPC_SPATIAL] = {1, axis[0].target, axis[1].target};
+    const int64_t kernel[NPC_SPATIAL] = {1, npc_winograd_taps(axis[0].transform),
+                                         npc_winograd_taps(axis[1].transform)};
+    const int64_t stride[NPC_SPATIAL] = {1, 1, 1};
+    const int64_t dilation[NPC_SPATIAL] = {1, axis[0].step, axis[1].step};
+    const int64_t pad_before[NPC_SPATIAL] = {0, -axis[0].first, -axis[1].first};
+    npc_window window;
+    npc_window_set(&window, &view->source, view->dtype, input, output, kernel, stride, dilation,
+                   pad_before);
+    return window;
+}
+
+static double element(const npc_winograd_view *view, const npc_window *window, int64_t image,
+                      int64_t row, int64_t h, int64_t w)
 {
     const int64_t size = (int64_t)npc_dtype_size(view->dtype);
-    npc_window window = {.source = &view->source, .dtype = view->dtype};
-    window.axis[0] = (npc_axis){.extent = 1, .pixels = 1, .step = 1, .taps = 1, .spacing = 1};
-    for (int i = 0; i < 2; i++) {
-        const npc_winograd_axis *axis = &view->axis[i];
-        window.axis[i + 1] = (npc_axis){.extent = axis->source,
-                                        .pixels = axis->target,
-                                        .step = 1,
-                                        .taps = npc_winograd_taps(axis->transform),
-                                        .first = axis->first,
-                                        .spacing = axis->step};
-    }
-    npc_window_finish(&window);
+    const int64_t first_tap = view->flip ? window->taps - 1 : 0;
     const npc_element e = {
         .image = image,
         .channels = view->channels,
         .pixel = {0, h, w},
-        .weight =
-            view->weight + (row * view->row_stride + (view->flip ? window.taps - 1 : 0)) * size,
+        .weight = view->weight + (row * view->row_stride + first_tap) * size,
         .channel_stride_bytes = view->channel_stride * size,
         .tap_stride_bytes = view->flip ? -size : size,
         .bias = view->bias ? view->bias + row * size : NULL,
     };
-    return npc_element_value(&window, &e);
+    return npc_element_value(window, &e);
 }
 
 /* Computes a run's tiles that are not wholly finite again, whatever made them so: rows[i] holds
@@ -181,6 +185,7 @@ static void mend(const npc_winograd_run *run, const npc_winograd_view *view, int
     const int64_t outputs0 = npc_winograd_outputs(run->tiles.transform[0]);
     const int64_t h = npc_winograd_pixel(across, run->tile_row);
     const int64_t first = npc_winograd_pixel(along, run->first_group * along->step);
+    const npc_window window = window_of(view);
 
     for (int64_t k = 0; k < npc_min(lanes, view->rows - row); k++) {
         for (int64_t t = 0; t < run->tiles.tiles; t++) {
@@ -198,9 +203,9 @@ static void mend(const npc_winograd_run *run, const npc_winograd_view *view, int
                         const double y = npc_load(at, view->dtype, 0);
                         finite &= y - y == 0;
                     } else {
-                        npc_store(
-                            at, view->dtype,
-                            element(view, run->image, row + k, h + i * across->step, first + w));
+                        npc_store(at, view->dtype,
+                                  element(view, &window, run->image, row + k, h + i * across->step,
+                                          first + w));
                     }
                 }
                 if (finite) break;
