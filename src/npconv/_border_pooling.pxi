@@ -1,0 +1,66 @@
+# The border, included by _native.pyx: pooling.
+
+cdef void *_index_pointer(cnp.ndarray indices, tuple shape, npc_index_kind *kind) except? NULL:
+    """The pointer to indices; uint8 ones that count in windows are a kind of their own."""
+    cdef int number = cnp.PyArray_TYPE(indices)
+    if kind[0] == NPC_INDEX_WINDOW and number == cnp.NPY_UINT8:
+        kind[0] = NPC_INDEX_BYTE
+    elif number != cnp.NPY_INT64:
+        raise ValueError("indices must be int64, or uint8 if they count in windows")
+    if ((<object>indices).shape != shape or not cnp.PyArray_IS_C_CONTIGUOUS(indices)
+            or not cnp.PyArray_ISALIGNED(indices) or not cnp.PyArray_ISNOTSWAPPED(indices)):
+        raise ValueError(f"indices must be C-contiguous, native and of shape {shape}")
+    return cnp.PyArray_DATA(indices)
+
+
+def max_pool_forward(geometry, cnp.ndarray x, cnp.ndarray out, indices, index_kind,
+                     tuple options):
+    cdef npc_pool_geometry g
+    cdef npc_array source, target
+    cdef npc_options o
+    cdef npc_status status
+    cdef void *to = NULL
+    cdef npc_index_kind kind = _look_up(_index_kinds, "index_kind", index_kind)
+    cdef int first = 3 - geometry.ndim
+    cdef tuple shape = (geometry.batch, geometry.channels, *geometry.output[first:])
+    _read_pool_geometry(&g, geometry)
+    _read_options(&o, options)
+    _describe(&source, x, "x", (geometry.batch, geometry.channels, *geometry.input[first:]))
+    _describe(&target, out, "out", shape)
+    _check_out(out, target.dtype, False)
+    if indices is not None:
+        to = _index_pointer(indices, shape, &kind)
+        if not cnp.PyArray_ISWRITEABLE(indices):
+            raise ValueError("indices must be writeable")
+    with nogil:
+        status = npc_max_pool(&g, &source, &target, to, kind, target.dtype, &o, npc_last_plan())
+    _check(status)
+
+
+def max_pool_backward(geometry, cnp.ndarray grad, cnp.ndarray indices, cnp.ndarray out,
+                      index_kind, tuple options):
+    cdef npc_pool_geometry g
+    cdef npc_array source, target
+    cdef npc_options o
+    cdef npc_status status
+    cdef void *given
+    cdef npc_index_kind kind = _look_up(_index_kinds, "index_kind", index_kind)
+    cdef int first = 3 - geometry.ndim
+    cdef tuple shape = (geometry.batch, geometry.channels, *geometry.output[first:])
+    _read_pool_geometry(&g, geometry)
+    _read_options(&o, options)
+    _describe(&source, grad, "grad", shape)
+    _describe(&target, out, "out", (geometry.batch, geometry.channels, *geometry.input[first:]))
+    _check_out(out, target.dtype, False)
+    given = _index_pointer(indices, shape, &kind)
+    with nogil:
+        status = npc_max_pool_backward(&g, &source, given, kind, &target, target.dtype, &o,
+                                       npc_last_plan())
+    if status == NPC_BAD_INDEX:
+        limit = geometry.input if kind == NPC_INDEX_FLAT else geometry.kernel
+        what = "input plane" if kind == NPC_INDEX_FLAT else "window"
+        raise ValueError(
+            f"indices must point into the {what}, expected values from 0 to "
+            f"{limit[0] * limit[1] * limit[2] - 1}, got values from {indices.min()} to "
+            f"{indices.max()}" + ("" if kind == NPC_INDEX_FLAT else " or into the padding"))
+    _check(status)
