@@ -447,13 +447,13 @@ def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> E
     >>> [candidate.name for candidate in why.candidates][-3:]
     ['direct', 'im2col', 'reference']
     """
-    from npconv.functional import convolution  # it imports this module
+    from npconv.functional.explainable import EXPLAINABLE  # it imports this module
 
     name = operation if isinstance(operation, str) else getattr(operation, "__name__", None)
-    entry = convolution.EXPLAINABLE.get(name) if isinstance(name, str) else None
+    entry = EXPLAINABLE.get(name) if isinstance(name, str) else None
     if entry is None or not (isinstance(operation, str) or operation is entry.function):
         raise ValueError(
-            f"operation must be one of {', '.join(convolution.EXPLAINABLE)}, got {show(operation)}"
+            f"operation must be one of {', '.join(EXPLAINABLE)}, got {show(operation)}"
         )
     call = inspect.signature(entry.function).bind(*args, **kwargs)
     call.apply_defaults()

@@ -1,28 +1,30 @@
-"""Convolution and its gradients.
+"""Convolution of images and its gradients.
 
-The public functions fix the number of spatial dimensions and document themselves; what they
-share is below them, written for any number. ``prepare_*`` check everything and touch no
-element, so that :func:`npconv.explain` can stop after them.
+What these functions share with those of other numbers of dimensions is in
+:mod:`npconv.functional.convolution_calls`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv import checks
 from npconv.checks import Array
-from npconv.geometry import ConvGeometry, conv_geometry
-from npconv.prepared import PreparedWeight
-from npconv.runtime import Options, native, options
+from npconv.functional.convolution_calls import (
+    prepare_forward,
+    prepare_input_grad,
+    prepare_weight_grad,
+    run_backward,
+    run_forward,
+    run_input_grad,
+    run_weight_grad,
+)
+from npconv.runtime import native
 
 PerAxis: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = str | int | Sequence[int] | Sequence[Sequence[int]]
-
-_OUTPUT = "the shape of this convolution's output"
 
 
 @native.short_call
@@ -96,7 +98,6 @@ def conv2d(
     algorithm : str
         Force an algorithm: "small", "few_channels", "depthwise", "winograd", "winograd2",
         "direct", "im2col" or "reference", instead of "auto".
-        Force an algorithm.
     isa : str, optional
         Force an instruction set: one of the keys of ``npconv.show_config("dict")["isas"]``.
     num_threads : int, optional
@@ -148,7 +149,7 @@ def conv2d(
         2, x, weight, bias, stride, padding, dilation, groups, padding_mode, layout,
         activation, add, precision, algorithm, isa, num_threads, out,
     )  # fmt: skip
-    return _forward(plan)
+    return run_forward(plan)
 
 
 @native.short_call
@@ -218,7 +219,7 @@ def conv2d_input_grad(
         2, grad, weight, input_shape, stride, padding, dilation, groups, padding_mode, layout,
         precision, algorithm, isa, num_threads,
     )  # fmt: skip
-    return _input_grad(plan)
+    return run_input_grad(plan)
 
 
 @native.short_call
@@ -289,7 +290,7 @@ def conv2d_weight_grad(
         2, grad, x, weight_shape, stride, padding, dilation, groups, padding_mode, layout,
         precision, algorithm, isa, num_threads,
     )  # fmt: skip
-    return _weight_grad(plan)
+    return run_weight_grad(plan)
 
 
 @native.short_call
@@ -366,227 +367,7 @@ def conv2d_backward(
     >>> dx is None, dweight.tolist(), dbias
     (True, [[[[4.0, 4.0], [4.0, 4.0]]]], array([4.]))
     """
-    return _backward(
+    return run_backward(
         2, grad, x, weight, stride, padding, dilation, groups, needs, padding_mode, layout,
         precision, algorithm, isa, num_threads,
     )  # fmt: skip
-
-
-# --- for any number of spatial dimensions ----------------------------------------------------
-
-
-# A checked call: geometry, result dtype, options, operands with their batch axis, and the result's
-# shape as the caller sees it, whether that has the batch axis, and the caller's out. A plain tuple,
-# as making a named one takes longer than any of the checks.
-Plan: TypeAlias = tuple[
-    ConvGeometry, np.dtype[Any], Options, tuple[Any, ...], tuple[int, ...], bool, Array | None
-]
-
-
-def prepare_forward(
-    ndim: int,
-    x: object,
-    weight: object,
-    bias: object,
-    stride: object,
-    padding: object,
-    dilation: object,
-    groups: object,
-    padding_mode: object,
-    layout: object,
-    activation: object,
-    add: object,
-    precision: object,
-    algorithm: object,
-    isa: object,
-    num_threads: object,
-    out: object,
-) -> Plan:
-    """Check a forward call."""
-    checks.built_options(padding_mode, layout)
-    how = options(algorithm, isa, num_threads, precision)
-    after = checks.activation(activation)
-    images, batched = checks.batched(x, "x", ndim)
-    prepared = weight if isinstance(weight, PreparedWeight) else None
-    filters = checks.weight(weight, ndim)
-    geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
-    offsets = None
-    if bias is not None:
-        offsets = checks.array(bias, "bias")
-        checks.same_shape(offsets, "bias", filters.shape[:1], "one for each output channel")
-    shape = geometry.output_shape if batched else geometry.output_shape[1:]
-    addend = None
-    if add is not None:
-        addend = checks.array(add, "add")
-        checks.same_shape(addend, "add", shape, _OUTPUT)
-    dtype = checks.float_dtype(x=images, weight=filters, bias=offsets, add=addend)
-    if prepared is not None:
-        how = prepared.fitted(geometry, dtype, how, algorithm, isa)
-    if out is not None:
-        out = checks.output(out, shape, dtype, addend, x=images, weight=filters, bias=offsets)
-    if addend is not None and not batched:
-        addend = addend[np.newaxis]
-    made = None if prepared is None else prepared.made
-    operands = (images, filters, offsets, after, addend, made)
-    return geometry, dtype, how, operands, shape, batched, out
-
-
-def prepare_input_grad(
-    ndim: int,
-    grad: object,
-    weight: object,
-    input_shape: object,
-    stride: object,
-    padding: object,
-    dilation: object,
-    groups: object,
-    padding_mode: object,
-    layout: object,
-    precision: object,
-    algorithm: object,
-    isa: object,
-    num_threads: object,
-) -> Plan:
-    """Check a call for the input's gradient."""
-    checks.built_options(padding_mode, layout)
-    how = options(algorithm, isa, num_threads, precision)
-    shape, batched = checks.input_shape(input_shape, ndim)
-    filters = checks.weight(weight, ndim)
-    geometry = conv_geometry(
-        ndim, shape, filters.shape, stride, padding, dilation, groups, input_name="input_shape"
-    )
-    errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, weight=filters)
-    return geometry, dtype, how, (errors, filters), shape[not batched :], batched, None
-
-
-def prepare_weight_grad(
-    ndim: int,
-    grad: object,
-    x: object,
-    weight_shape: object,
-    stride: object,
-    padding: object,
-    dilation: object,
-    groups: object,
-    padding_mode: object,
-    layout: object,
-    precision: object,
-    algorithm: object,
-    isa: object,
-    num_threads: object,
-) -> Plan:
-    """Check a call for the weight's gradient."""
-    checks.built_options(padding_mode, layout)
-    how = options(algorithm, isa, num_threads, precision)
-    images, batched = checks.batched(x, "x", ndim)
-    shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), checks.WEIGHT_AXES[ndim])
-    geometry = conv_geometry(
-        ndim, images.shape, shape, stride, padding, dilation, groups, weight_name="weight_shape"
-    )
-    errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, x=images)
-    return geometry, dtype, how, (errors, images), shape, True, None
-
-
-def _forward(plan: Plan) -> Array:
-    geometry, dtype, how, operands, shape, batched, out = plan
-    x, weight, bias, (activation, slope), add, prepared = operands
-    y = np.empty(shape, dtype) if out is None else out
-    native.conv_forward(
-        geometry,
-        x,
-        checks.settled(weight, dtype),
-        None if bias is None else checks.settled(bias, dtype),
-        y if batched else y[np.newaxis],
-        how,
-        activation,
-        slope,
-        add,
-        prepared,
-    )
-    return y
-
-
-def _input_grad(plan: Plan) -> Array:
-    geometry, dtype, how, (grad, weight), shape, batched, _ = plan
-    dx = np.empty(shape, dtype)
-    native.conv_input_grad(
-        geometry, grad, checks.settled(weight, dtype), dx if batched else dx[np.newaxis], how
-    )
-    return dx
-
-
-def _weight_grad(plan: Plan) -> Array:
-    geometry, dtype, how, (grad, x), shape, _, _ = plan
-    dweight = np.empty(shape, dtype)
-    native.conv_weight_grad(geometry, grad, x, dweight, how)
-    return dweight
-
-
-def _backward(
-    ndim: int,
-    grad: object,
-    x: object,
-    weight: object,
-    stride: object,
-    padding: object,
-    dilation: object,
-    groups: object,
-    needs: object,
-    padding_mode: object,
-    layout: object,
-    precision: object,
-    algorithm: object,
-    isa: object,
-    num_threads: object,
-) -> tuple[Array | None, Array | None, Array | None]:
-    checks.built_options(padding_mode, layout)
-    how = options(algorithm, isa, num_threads, precision)
-    need_dx, need_dweight, need_dbias = _three_flags(needs)
-    images, batched = checks.batched(x, "x", ndim)
-    filters = checks.weight(weight, ndim)
-    geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
-    errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, x=images, weight=filters)
-    dx = dweight = dbias = None
-    if need_dx:
-        shape = geometry.input_shape[not batched :]
-        dx = _input_grad((geometry, dtype, how, (errors, filters), shape, batched, None))
-    if need_dweight:
-        dweight = _weight_grad((geometry, dtype, how, (errors, images), filters.shape, True, None))
-    if need_dbias:
-        dbias = np.empty(geometry.out_channels, dtype)
-        native.conv_bias_grad(geometry, errors, dbias, how)
-    return dx, dweight, dbias
-
-
-def _output_grad(grad: object, geometry: ConvGeometry, batched: bool) -> Array:
-    """``grad`` with a batch axis, if it has the shape of the output."""
-    checked = checks.array(grad, "grad")
-    checks.same_shape(checked, "grad", geometry.output_shape[not batched :], _OUTPUT)
-    return checked if batched else checked[np.newaxis]
-
-
-def _three_flags(needs: object) -> list[bool]:
-    if not isinstance(needs, (tuple, list)) or len(needs) != 3:
-        raise ValueError(
-            f"needs must be three bools (dx, dweight, dbias), got {checks.show(needs)}"
-        )
-    return [checks.flag(item, "needs") for item in needs]
-
-
-class Explainable(NamedTuple):
-    """What :func:`npconv.explain` must know of a function."""
-
-    function: Callable[..., Any]
-    prepare: Callable[..., Plan]
-    ndim: int
-    operation: str
-
-
-EXPLAINABLE = {
-    "conv2d": Explainable(conv2d, prepare_forward, 2, "forward"),
-    "conv2d_input_grad": Explainable(conv2d_input_grad, prepare_input_grad, 2, "input_grad"),
-    "conv2d_weight_grad": Explainable(conv2d_weight_grad, prepare_weight_grad, 2, "weight_grad"),
-}

@@ -1,17 +1,12 @@
-"""Convolution and its gradients, in plain NumPy."""
+"""Convolution of images and its gradients, in plain NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from npconv import checks, geometry
 from npconv.checks import Array
-from npconv.geometry import ConvGeometry
-from npconv.reference.delivery import deliver, gradient, quiet
-from npconv.reference.taps import taps
+from npconv.reference.convolution_calls import backward, forward, input_grad, weight_grad
 
 
 def conv2d(
@@ -41,53 +36,10 @@ def conv2d(
 
     Parameters and result are those of :func:`npconv.conv2d`.
     """
-    checks.built_options(padding_mode, layout)
-    checks.choice(precision, "precision", ("standard", "strict"))
-    name, slope = checks.activation(activation)
-    x, batched = checks.batched(x, "x", 2)
-    weight = checks.weight(weight, 2)
-    g = geometry.conv_geometry(2, x.shape, weight.shape, stride, padding, dilation, groups)
-    if bias is not None:
-        bias = checks.array(bias, "bias")
-        checks.same_shape(bias, "bias", weight.shape[:1], "one for each output channel")
-    shape = g.output_shape[not batched :]
-    if add is not None:
-        add = checks.array(add, "add")
-        checks.same_shape(add, "add", shape, "the shape of this convolution's output")
-    dtype = checks.float_dtype(x=x, weight=weight, bias=bias, add=add)
-    if out is not None:
-        checks.output(out, shape, dtype, add, x=x, weight=weight, bias=bias)
-    y = deliver(_conv(g, x, weight, bias), shape, dtype)
-    return deliver(_finish(y, add, name, slope), shape, dtype, out)
-
-
-@quiet
-def _conv(g: ConvGeometry, x: Array, weight: Array, bias: Array | None) -> Array:
-    x, weight = _grouped_input(g, x), _grouped_weight(g, weight)
-    y = np.zeros((g.batch, g.groups, g.out_channels // g.groups, *g.output))
-    for tap in taps(g):
-        y[tap.outputs] += np.einsum("ngc...,gkc->ngk...", x[tap.inputs], weight[tap.position])
-    if bias is not None:
-        y += bias.astype(np.float64).reshape(g.groups, -1, 1, 1, 1)
-    return y
-
-
-@quiet
-def _finish(y: Array, add: Array | None, activation: str | None, slope: float) -> Array:
-    """Add and activate in the result's dtype, each step rounded, as it would be in NumPy.
-
-    NaN passes through; relu and relu6 make +0 of every zero.
-    """
-    zero, six, below = y.dtype.type(0), y.dtype.type(6), y.dtype.type(slope)
-    if add is not None:
-        y = y + add.astype(y.dtype)
-    if activation in ("relu", "relu6"):
-        y = np.where(y <= zero, zero, y)
-    if activation == "relu6":
-        y = np.where(y > six, six, y)
-    if activation == "leaky_relu":
-        y = np.where(y < zero, y * below, y)
-    return y
+    return forward(
+        2, x, weight, bias, stride, padding, dilation, groups, padding_mode, layout,
+        activation, add, precision, out,
+    )  # fmt: skip
 
 
 def conv2d_input_grad(
@@ -114,25 +66,10 @@ def conv2d_input_grad(
 
     Parameters and result are those of :func:`npconv.conv2d_input_grad`.
     """
-    checks.built_options(padding_mode, layout)
-    checks.choice(precision, "precision", ("standard", "strict"))
-    shape, batched = checks.input_shape(input_shape, 2)
-    weight = checks.weight(weight, 2)
-    g = geometry.conv_geometry(
-        2, shape, weight.shape, stride, padding, dilation, groups, input_name="input_shape"
-    )
-    grad = gradient(grad, g.output_shape[not batched :], "convolution")
-    dtype = checks.float_dtype(grad=grad, weight=weight)
-    return deliver(_conv_input_grad(g, grad, weight), shape[not batched :], dtype)
-
-
-@quiet
-def _conv_input_grad(g: ConvGeometry, grad: Array, weight: Array) -> Array:
-    grad, weight = _grouped_output(g, grad), _grouped_weight(g, weight)
-    dx = np.zeros((g.batch, g.groups, g.in_channels // g.groups, *g.input))
-    for tap in taps(g):
-        dx[tap.inputs] += np.einsum("ngk...,gkc->ngc...", grad[tap.outputs], weight[tap.position])
-    return dx
+    return input_grad(
+        2, grad, weight, input_shape, stride, padding, dilation, groups, padding_mode,
+        layout, precision,
+    )  # fmt: skip
 
 
 def conv2d_weight_grad(
@@ -159,26 +96,9 @@ def conv2d_weight_grad(
 
     Parameters and result are those of :func:`npconv.conv2d_weight_grad`.
     """
-    checks.built_options(padding_mode, layout)
-    checks.choice(precision, "precision", ("standard", "strict"))
-    x, batched = checks.batched(x, "x", 2)
-    shape = checks.shape(weight_shape, "weight_shape", (4,), checks.WEIGHT_AXES[2])
-    g = geometry.conv_geometry(
-        2, x.shape, shape, stride, padding, dilation, groups, weight_name="weight_shape"
+    return weight_grad(
+        2, grad, x, weight_shape, stride, padding, dilation, groups, padding_mode, layout, precision
     )
-    grad = gradient(grad, g.output_shape[not batched :], "convolution")
-    dtype = checks.float_dtype(grad=grad, x=x)
-    return deliver(_conv_weight_grad(g, grad, x), shape, dtype)
-
-
-@quiet
-def _conv_weight_grad(g: ConvGeometry, grad: Array, x: Array) -> Array:
-    grad, x = _grouped_output(g, grad), _grouped_input(g, x)
-    shape = (g.groups, g.out_channels // g.groups, g.in_channels // g.groups)
-    dweight = np.zeros((*shape, *g.kernel))
-    for tap in taps(g):
-        dweight[tap.position] = np.einsum("ngkdhw,ngcdhw->gkc", grad[tap.outputs], x[tap.inputs])
-    return dweight
 
 
 def conv2d_backward(
@@ -204,47 +124,7 @@ def conv2d_backward(
 
     Parameters and result are those of :func:`npconv.conv2d_backward`.
     """
-    checks.built_options(padding_mode, layout)
-    checks.choice(precision, "precision", ("standard", "strict"))
-    if not isinstance(needs, (tuple, list)) or len(needs) != 3:
-        raise ValueError(
-            f"needs must be three bools (dx, dweight, dbias), got {checks.show(needs)}"
-        )
-    needs_x, needs_weight, needs_bias = [checks.flag(item, "needs") for item in needs]
-    x, batched = checks.batched(x, "x", 2)
-    weight = checks.weight(weight, 2)
-    g = geometry.conv_geometry(2, x.shape, weight.shape, stride, padding, dilation, groups)
-    grad = gradient(grad, g.output_shape[not batched :], "convolution")
-    dtype = checks.float_dtype(grad=grad, x=x, weight=weight)
-    dx = dweight = dbias = None
-    if needs_x:
-        dx = deliver(_conv_input_grad(g, grad, weight), g.input_shape[not batched :], dtype)
-    if needs_weight:
-        dweight = deliver(_conv_weight_grad(g, grad, x), weight.shape, dtype)
-    if needs_bias:
-        dbias = deliver(_conv_bias_grad(g, grad), weight.shape[:1], dtype)
-    return dx, dweight, dbias
-
-
-@quiet
-def _conv_bias_grad(g: ConvGeometry, grad: Array) -> Array:
-    dbias: Array = _grouped_output(g, grad).sum(axis=(0, 3, 4, 5))
-    return dbias
-
-
-def _grouped_input(g: ConvGeometry, x: Array) -> Array:
-    """(N, C, H, W) -> (N, groups, C/groups, D, H, W) in float64."""
-    shape = (g.batch, g.groups, g.in_channels // g.groups, *g.input)
-    return x.astype(np.float64).reshape(shape)
-
-
-def _grouped_output(g: ConvGeometry, y: Array) -> Array:
-    """(N, K, OH, OW) -> (N, groups, K/groups, OD, OH, OW) in float64."""
-    shape = (g.batch, g.groups, g.out_channels // g.groups, *g.output)
-    return y.astype(np.float64).reshape(shape)
-
-
-def _grouped_weight(g: ConvGeometry, weight: Array) -> Array:
-    """(K, C/groups, R, S) -> (groups, K/groups, C/groups, KD, R, S) in float64."""
-    shape = (g.groups, g.out_channels // g.groups, g.in_channels // g.groups, *g.kernel)
-    return weight.astype(np.float64).reshape(shape)
+    return backward(
+        2, grad, x, weight, stride, padding, dilation, groups, needs, padding_mode,
+        layout, precision,
+    )  # fmt: skip

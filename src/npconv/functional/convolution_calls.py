@@ -1,0 +1,225 @@
+"""What the convolutions of one, two and three dimensions share.
+
+``prepare_*`` check everything and touch no element, so that :func:`npconv.explain` can stop after
+them; ``run_*`` compute what they checked.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from npconv import checks
+from npconv.checks import Array
+from npconv.geometry import ConvGeometry, conv_geometry
+from npconv.prepared import PreparedWeight
+from npconv.runtime import Options, native, options
+
+_OUTPUT = "the shape of this convolution's output"
+
+# A checked call: geometry, result dtype, options, operands with their batch axis, and the result's
+# shape as the caller sees it, whether that has the batch axis, and the caller's out. A plain tuple,
+# as making a named one takes longer than any of the checks.
+Plan: TypeAlias = tuple[
+    ConvGeometry, np.dtype[Any], Options, tuple[Any, ...], tuple[int, ...], bool, Array | None
+]
+
+
+def prepare_forward(
+    ndim: int,
+    x: object,
+    weight: object,
+    bias: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+    padding_mode: object,
+    layout: object,
+    activation: object,
+    add: object,
+    precision: object,
+    algorithm: object,
+    isa: object,
+    num_threads: object,
+    out: object,
+) -> Plan:
+    """Check a forward call."""
+    checks.built_options(padding_mode, layout)
+    how = options(algorithm, isa, num_threads, precision)
+    after = checks.activation(activation)
+    images, batched = checks.batched(x, "x", ndim)
+    prepared = weight if isinstance(weight, PreparedWeight) else None
+    filters = checks.weight(weight, ndim)
+    geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
+    offsets = None
+    if bias is not None:
+        offsets = checks.array(bias, "bias")
+        checks.same_shape(offsets, "bias", filters.shape[:1], "one for each output channel")
+    shape = geometry.output_shape if batched else geometry.output_shape[1:]
+    addend = None
+    if add is not None:
+        addend = checks.array(add, "add")
+        checks.same_shape(addend, "add", shape, _OUTPUT)
+    dtype = checks.float_dtype(x=images, weight=filters, bias=offsets, add=addend)
+    if prepared is not None:
+        how = prepared.fitted(geometry, dtype, how, algorithm, isa)
+    if out is not None:
+        out = checks.output(out, shape, dtype, addend, x=images, weight=filters, bias=offsets)
+    if addend is not None and not batched:
+        addend = addend[np.newaxis]
+    made = None if prepared is None else prepared.made
+    operands = (images, filters, offsets, after, addend, made)
+    return geometry, dtype, how, operands, shape, batched, out
+
+
+def prepare_input_grad(
+    ndim: int,
+    grad: object,
+    weight: object,
+    input_shape: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+    padding_mode: object,
+    layout: object,
+    precision: object,
+    algorithm: object,
+    isa: object,
+    num_threads: object,
+) -> Plan:
+    """Check a call for the input's gradient."""
+    checks.built_options(padding_mode, layout)
+    how = options(algorithm, isa, num_threads, precision)
+    shape, batched = checks.input_shape(input_shape, ndim)
+    filters = checks.weight(weight, ndim)
+    geometry = conv_geometry(
+        ndim, shape, filters.shape, stride, padding, dilation, groups, input_name="input_shape"
+    )
+    errors = _output_grad(grad, geometry, batched)
+    dtype = checks.float_dtype(grad=errors, weight=filters)
+    return geometry, dtype, how, (errors, filters), shape[not batched :], batched, None
+
+
+def prepare_weight_grad(
+    ndim: int,
+    grad: object,
+    x: object,
+    weight_shape: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+    padding_mode: object,
+    layout: object,
+    precision: object,
+    algorithm: object,
+    isa: object,
+    num_threads: object,
+) -> Plan:
+    """Check a call for the weight's gradient."""
+    checks.built_options(padding_mode, layout)
+    how = options(algorithm, isa, num_threads, precision)
+    images, batched = checks.batched(x, "x", ndim)
+    shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), checks.WEIGHT_AXES[ndim])
+    geometry = conv_geometry(
+        ndim, images.shape, shape, stride, padding, dilation, groups, weight_name="weight_shape"
+    )
+    errors = _output_grad(grad, geometry, batched)
+    dtype = checks.float_dtype(grad=errors, x=images)
+    return geometry, dtype, how, (errors, images), shape, True, None
+
+
+def run_forward(plan: Plan) -> Array:
+    """Compute a checked forward call."""
+    geometry, dtype, how, operands, shape, batched, out = plan
+    x, weight, bias, (activation, slope), add, prepared = operands
+    y = np.empty(shape, dtype) if out is None else out
+    native.conv_forward(
+        geometry,
+        x,
+        checks.settled(weight, dtype),
+        None if bias is None else checks.settled(bias, dtype),
+        y if batched else y[np.newaxis],
+        how,
+        activation,
+        slope,
+        add,
+        prepared,
+    )
+    return y
+
+
+def run_input_grad(plan: Plan) -> Array:
+    """Compute the input's gradient."""
+    geometry, dtype, how, (grad, weight), shape, batched, _ = plan
+    dx = np.empty(shape, dtype)
+    native.conv_input_grad(
+        geometry, grad, checks.settled(weight, dtype), dx if batched else dx[np.newaxis], how
+    )
+    return dx
+
+
+def run_weight_grad(plan: Plan) -> Array:
+    """Compute the weight's gradient."""
+    geometry, dtype, how, (grad, x), shape, _, _ = plan
+    dweight = np.empty(shape, dtype)
+    native.conv_weight_grad(geometry, grad, x, dweight, how)
+    return dweight
+
+
+def run_backward(
+    ndim: int,
+    grad: object,
+    x: object,
+    weight: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+    needs: object,
+    padding_mode: object,
+    layout: object,
+    precision: object,
+    algorithm: object,
+    isa: object,
+    num_threads: object,
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Check a call for the gradients that are needed, and compute them."""
+    checks.built_options(padding_mode, layout)
+    how = options(algorithm, isa, num_threads, precision)
+    need_dx, need_dweight, need_dbias = _three_flags(needs)
+    images, batched = checks.batched(x, "x", ndim)
+    filters = checks.weight(weight, ndim)
+    geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
+    errors = _output_grad(grad, geometry, batched)
+    dtype = checks.float_dtype(grad=errors, x=images, weight=filters)
+    dx = dweight = dbias = None
+    if need_dx:
+        shape = geometry.input_shape[not batched :]
+        dx = run_input_grad((geometry, dtype, how, (errors, filters), shape, batched, None))
+    if need_dweight:
+        dweight = run_weight_grad(
+            (geometry, dtype, how, (errors, images), filters.shape, True, None)
+        )
+    if need_dbias:
+        dbias = np.empty(geometry.out_channels, dtype)
+        native.conv_bias_grad(geometry, errors, dbias, how)
+    return dx, dweight, dbias
+
+
+def _output_grad(grad: object, geometry: ConvGeometry, batched: bool) -> Array:
+    """``grad`` with a batch axis, if it has the shape of the output."""
+    checked = checks.array(grad, "grad")
+    checks.same_shape(checked, "grad", geometry.output_shape[not batched :], _OUTPUT)
+    return checked if batched else checked[np.newaxis]
+
+
+def _three_flags(needs: object) -> list[bool]:
+    if not isinstance(needs, (tuple, list)) or len(needs) != 3:
+        raise ValueError(
+            f"needs must be three bools (dx, dweight, dbias), got {checks.show(needs)}"
+        )
+    return [checks.flag(item, "needs") for item in needs]
