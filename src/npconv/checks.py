@@ -11,6 +11,7 @@ import math
 import operator
 import reprlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -192,19 +193,51 @@ def _padding_forms(ndim: int) -> str:
 
 
 def array(value: object, name: str) -> Array:
-    """Return ``value`` as a plain ndarray, without a copy where it is one already."""
+    """Return ``value`` as a plain ndarray, without a copy where its memory can be shared.
+
+    Memory is taken, in this order, from an ndarray or a subclass of it, from ``__dlpack__``
+    (tensors of other libraries that lie in main memory), the buffer protocol, and ``__array__``
+    and its kin; everything else is copied, as NumPy's functions copy it.
+    """
     if type(value) is np.ndarray:
         return value
+    if isinstance(value, np.ndarray):
+        _refuse_mask(value, name)
+        return np.asarray(value)
+    if hasattr(value, "__dlpack__"):
+        # It fails for dtypes that DLPack or NumPy lacks, for example; another way may be open.
+        with suppress(Exception):
+            return np.asarray(np.from_dlpack(value))
+    elif isinstance(value, (list, tuple)):
+        _refuse_masks_in(value, name)
+    try:
+        found = np.asanyarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # __array__ is free to raise anything
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{name} cannot be made an array: {error}") from error
+    _refuse_mask(found, name)
+    return np.asarray(found)
+
+
+def _refuse_mask(value: object, name: str) -> None:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name} is a masked array, and masks are not honoured here; pass "
             f"{name}.filled(...) or {name}.data"
         )
-    try:
-        return np.asarray(value)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} cannot be made an array: {error}") from error
+
+
+def _refuse_masks_in(value: list[Any] | tuple[Any, ...], name: str) -> None:
+    """Look for masked arrays where NumPy would drop their masks, in lists of arrays."""
+    for item in value:
+        if isinstance(item, np.ma.MaskedArray):
+            raise TypeError(
+                f"{name} holds a masked array, and masks are not honoured here; fill them first"
+            )
+        if isinstance(item, (list, tuple)) and item and not isinstance(item[0], (int, float)):
+            _refuse_masks_in(item, name)
 
 
 def float_dtype(**operands: Array | None) -> np.dtype[Any]:
