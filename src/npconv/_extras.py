@@ -10,7 +10,9 @@ class MissingExtraError(ImportError):
     """An optional package is not installed."""
 
 
-def require(module: str, purpose: str, package: str | None = None) -> ModuleType:
+def require(
+    module: str, purpose: str, package: str | None = None, extra: str = "demo"
+) -> ModuleType:
     """Import an optional `module`, or say what needs it and how it is installed."""
     try:
         return import_module(module)
@@ -18,5 +20,5 @@ def require(module: str, purpose: str, package: str | None = None) -> ModuleType
         name = package or module.partition(".")[0]
         raise MissingExtraError(
             f"{purpose} needs {name}, which cannot be imported ({error}): "
-            "pip install 'npconv[demo]'"
+            f"pip install 'npconv[{extra}]'"
         ) from error
