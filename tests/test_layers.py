@@ -11,13 +11,17 @@ import pytest
 import npconv
 from npconv import reference
 from npconv.layers import (
+    Concat,
     Conv2d,
+    DenseBlock,
     Flatten,
+    Identity,
     Layer,
     Linear,
     MaxPool2d,
     Pad2d,
     ReLU,
+    Residual,
     Sequential,
     glorot,
     he,
@@ -32,6 +36,16 @@ class Row(NamedTuple):
     make: Callable[[np.random.Generator], Layer]
     shape: tuple[int, ...]
     formula: Callable[[np.ndarray, dict[str, np.ndarray]], np.ndarray]
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    return x * (x > 0)
+
+
+def dense(x: np.ndarray, *weights: np.ndarray) -> np.ndarray:
+    for weight in weights:
+        x = np.concatenate([x, reference.conv2d(x, weight)], axis=1)
+    return x
 
 
 ROWS = [
@@ -109,6 +123,50 @@ ROWS = [
             @ p["3.weight"].T
             + p["3.bias"]
         ),
+    ),
+    Row("Identity", lambda rng: Identity(), (3, 2), lambda x, p: x),
+    Row(
+        "Residual",
+        lambda rng: Residual(
+            {"conv1": Conv2d(2, 2, 3, padding=1, rng=rng, dtype=F64), "relu1": ReLU()},
+            activation=ReLU(),
+        ),
+        (2, 2, 3, 4),
+        lambda x, p: relu(
+            relu(reference.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=1)) + x
+        ),
+    ),
+    Row(
+        "Residual with a shortcut",
+        lambda rng: Residual(
+            Conv2d(2, 3, 3, 2, 1, bias=False, rng=rng, dtype=F64),
+            shortcut={"downsample": Conv2d(2, 3, 1, 2, rng=rng, dtype=F64)},
+        ),
+        (2, 2, 4, 5),
+        lambda x, p: (
+            reference.conv2d(x, p["0.weight"], None, 2, 1)
+            + reference.conv2d(x, p["downsample.weight"], p["downsample.bias"], 2)
+        ),
+    ),
+    Row(
+        "Concat",
+        lambda rng: Concat(
+            {"a": Conv2d(2, 3, 1, rng=rng, dtype=F64), "b": Identity(), "c": Sequential(ReLU())}
+        ),
+        (2, 2, 3, 4),
+        lambda x, p: np.concatenate(
+            [reference.conv2d(x, p["a.weight"], p["a.bias"]), x, relu(x)], axis=1
+        ),
+    ),
+    Row(
+        "DenseBlock",
+        lambda rng: DenseBlock(
+            Conv2d(2, 2, 1, bias=False, rng=rng, dtype=F64),
+            Conv2d(4, 3, 1, bias=False, rng=rng, dtype=F64),
+            Conv2d(7, 1, 1, bias=False, rng=rng, dtype=F64),
+        ),
+        (2, 2, 3, 4),
+        lambda x, p: dense(x, p["0.weight"], p["1.weight"], p["2.weight"]),
     ),
 ]
 each_layer = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
@@ -308,6 +366,9 @@ def test_linear_says_what_it_expects() -> None:
         (lambda rng: Sequential(ReLU(), "ReLU"), TypeError, "layer '1' is a str"),
         (lambda rng: Sequential({"a.b": ReLU()}), ValueError, "without dots"),
         (lambda rng: Sequential(*[ReLU()] * 2), ValueError, "twice"),
+        (lambda rng: Residual(shortcut={}), ValueError, "shortcut has 0 layers"),
+        (lambda rng: Residual({"a": ReLU()}, shortcut={"a": ReLU()}), ValueError, "'a' is given"),
+        (lambda rng: Concat(), ValueError, "no branches"),
     ],
 )
 def test_wrong_arguments_are_named(
@@ -353,6 +414,18 @@ def test_modes_reach_nested_layers() -> None:
     net = Sequential(Sequential(relu))
     assert net.eval().training is relu.training is False
     assert net.train().training is relu.training is True
+
+
+def test_sums_and_branches_say_what_does_not_fit() -> None:
+    rng = np.random.default_rng(0)
+    x = np.zeros((1, 2, 3, 3), np.float32)
+    with pytest.raises(ValueError, match=r"chain's output has shape \(1, 4, 3, 3\), .* \(1, 2"):
+        Residual(Conv2d(2, 4, 1, rng=rng)).forward(x)
+    for layer in (Concat(Identity(), Identity()), DenseBlock(Identity())):
+        y = layer.forward(x)
+        assert y.shape == (1, 4, 3, 3)
+        with pytest.raises(ValueError, match="grad has 2 channels, the output has 4"):
+            layer.backward(x)
 
 
 def test_initialisers_have_the_spread_they_promise() -> None:

@@ -14,29 +14,40 @@ A layer is state around one or two calls of :mod:`npconv.functional`; there is n
 ['0.bias', '0.weight', '3.bias', '3.weight']
 """
 
+from npconv.layers.concat import Concat
+from npconv.layers.container import Container
 from npconv.layers.conv2d import Conv2d
+from npconv.layers.dense_block import DenseBlock
 from npconv.layers.flatten import Flatten
-from npconv.layers.initialisers import Initialiser, glorot, he, normal
+from npconv.layers.identity import Identity
+from npconv.layers.initialisers import Initialiser, glorot, he, normal, zeros
 from npconv.layers.layer import Layer
 from npconv.layers.linear import Linear
 from npconv.layers.max_pool2d import MaxPool2d
 from npconv.layers.pad2d import Pad2d
 from npconv.layers.relu import ReLU
+from npconv.layers.residual import Residual
 from npconv.layers.sequential import Sequential
 from npconv.layers.softmax_cross_entropy import SoftmaxCrossEntropy
 
 __all__ = [
+    "Concat",
+    "Container",
     "Conv2d",
+    "DenseBlock",
     "Flatten",
+    "Identity",
     "Initialiser",
     "Layer",
     "Linear",
     "MaxPool2d",
     "Pad2d",
     "ReLU",
+    "Residual",
     "Sequential",
     "SoftmaxCrossEntropy",
     "glorot",
     "he",
     "normal",
+    "zeros",
 ]

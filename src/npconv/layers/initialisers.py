@@ -57,6 +57,13 @@ def normal(std: float) -> Initialiser:
     return initialise
 
 
+def zeros(
+    shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float32
+) -> Array:
+    """Return zeros, for weights that are about to be loaded; they take no memory until then."""
+    return np.zeros(shape, dtype)
+
+
 def _normal(
     shape: tuple[int, ...], std: float, rng: np.random.Generator, dtype: npt.DTypeLike
 ) -> Array:
