@@ -8,10 +8,10 @@ from real_data import mnist_folder
 
 from npconv.data import Dataset, load_mnist
 from npconv.demo.numpy_network import NumpyConvnet, col2im, im2col
-from npconv.demo.training import train
 from npconv.layers import SoftmaxCrossEntropy, he
 from npconv.models import simple_convnet
 from npconv.optim import Adam
+from npconv.training import Trainer
 
 
 def test_defaults_are_the_books() -> None:
@@ -68,17 +68,13 @@ def test_learns_real_digits() -> None:
     whole = load_mnist(mnist_folder())
     part = Dataset(*(array[:4000] for array in whole[:2]), *(array[:1000] for array in whole[2:]))
     rng = np.random.default_rng(0)
-    history = train(
+    trainer = Trainer(
         simple_convnet(rng=rng, init=he),
         Adam(),
-        part,
-        epochs=2,
-        batch=50,
-        cool_down=1,
         rng=rng,
-        after_step=lambda loss: None,
-        after_epoch=lambda accuracy: None,
+        schedule=lambda step: 0.001 if step < 80 else 0.0001,
     )
+    history = trainer.fit(part, epochs=2, batch=50, progress=False)
     assert len(history.losses) == 160
     assert history.accuracies[1] > 0.92
 

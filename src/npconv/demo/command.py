@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 
 import numpy as np
 
@@ -13,15 +12,15 @@ from npconv._extras import require
 from npconv.checks import Array
 from npconv.demo import pictures, speed
 from npconv.demo.recipe import Recipe, choose
-from npconv.demo.training import History, train
 from npconv.layers import Sequential
 from npconv.optim import Adam
+from npconv.training import History, Trainer
 
 
 def run(options: argparse.Namespace) -> None:
     """Train, measure, draw; the last line printed is the test accuracy."""
     # What would stop the demo at its end stops it here.
-    tqdm = require("tqdm", "the progress bar").tqdm
+    require("tqdm", "the progress bar")
     require("matplotlib.figure", "drawing pictures")
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -36,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
         net = recipe.network(rng)
         filters_before = net.params["conv1.weight"].copy()
         _print_setting(recipe, net)
-        history = _train(net, recipe, options.learning_rate, rng, tqdm)
+        history = _train(net, recipe, options.learning_rate, rng)
         _print_speed(recipe, history, rng)
         for path in pictures.draw(options.out, filters_before, net, history, recipe.data):
             print(f"wrote {path}")
@@ -58,33 +57,20 @@ def _print_setting(recipe: Recipe, net: Sequential) -> None:
 
 
 def _train(
-    net: Sequential, recipe: Recipe, learning_rate: float, rng: np.random.Generator, tqdm: type
+    net: Sequential, recipe: Recipe, learning_rate: float, rng: np.random.Generator
 ) -> History:
-    steps = recipe.epochs * -(-len(recipe.data.train_images) // recipe.batch)
-    # A line a tenth of a second suits a terminal, not a log file.
-    pause = 0.1 if sys.stderr.isatty() else 10
-    with tqdm(total=steps, unit="batch", desc="training", mininterval=pause) as bar:
-        shown: dict[str, str] = {}
+    steps = -(-len(recipe.data.train_images) // recipe.batch)
+    settled = (recipe.epochs - recipe.cool_down) * steps
 
-        def after_step(loss: float) -> None:
-            shown["loss"] = f"{loss:.4f}"
-            bar.set_postfix(shown, refresh=False)
-            bar.update()
+    def schedule(step: int) -> float:
+        """A tenth of the rate at the end settles what the steps before still throw about."""
+        return learning_rate / 10 if step >= settled else learning_rate
 
-        def after_epoch(accuracy: float) -> None:
-            shown["test accuracy"] = f"{accuracy:.4f}"
-
-        return train(
-            net,
-            Adam(learning_rate),
-            recipe.data,
-            epochs=recipe.epochs,
-            batch=recipe.batch,
-            cool_down=recipe.cool_down,
-            rng=rng,
-            after_step=after_step,
-            after_epoch=after_epoch,
-        )
+    trainer = Trainer(net, Adam(learning_rate), rng=rng, schedule=schedule)
+    history = trainer.fit(recipe.data, recipe.epochs, recipe.batch, progress=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return history
 
 
 def _print_speed(recipe: Recipe, history: History, rng: np.random.Generator) -> None:

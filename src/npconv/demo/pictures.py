@@ -8,8 +8,8 @@ from pathlib import Path
 from npconv import viz
 from npconv.checks import Array
 from npconv.data import Dataset
-from npconv.demo.training import History, predict
 from npconv.layers import Sequential
+from npconv.training import History, predict
 
 
 def draw(

@@ -11,9 +11,9 @@ import numpy as np
 
 from npconv.checks import Array
 from npconv.demo.numpy_network import NumpyConvnet
-from npconv.demo.training import step
 from npconv.layers import Sequential, SoftmaxCrossEntropy
 from npconv.optim import Adam
+from npconv.training import step
 
 
 class StepTimes(NamedTuple):
