@@ -203,6 +203,7 @@ def test_without_the_environment_all_usable_cores_are_used():
         ({"NPCONV_NUM_THREADS": "99999"}, "NPCONV_NUM_THREADS must be at most 1024, got 99999"),
         ({"NPCONV_ALGORITHM": "fft"}, "NPCONV_ALGORITHM must be 'auto' or"),
         ({"NPCONV_ISA": "sse9"}, "NPCONV_ISA must be 'auto' or 'avx512' or"),
+        ({"NPCONV_RECYCLE": "yes"}, "NPCONV_RECYCLE must be '0' or '1', got 'yes'"),
     ],
 )
 def test_a_wrong_environment_is_named_by_the_call_not_by_the_import(variables, words):

@@ -247,11 +247,13 @@ def test_activation_and_add_change_no_other_bit(isa: str) -> None:
 
 
 @each_isa
-@pytest.mark.parametrize("where", ["x", "weight", "bias"])
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
-@given(case=cases(largest=13))
+@given(
+    case=cases(largest=13),
+    where=st.sampled_from(["x", "weight", "bias"]),
+    value=st.sampled_from([np.inf, -np.inf, np.nan]),
+)
 def test_special_values_land_where_the_sum_puts_them(
-    value: float, where: str, isa: str, case: Case
+    isa: str, case: Case, where: str, value: float
 ) -> None:
     x, weight, bias = case.operands("float32")
     bias = np.ones(len(weight), "f4") if bias is None else bias

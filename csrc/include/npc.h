@@ -228,6 +228,17 @@ int npc_max_threads(void); /* usable cores */
 int npc_get_num_threads(void);
 void npc_set_num_threads(int num_threads);
 
+/* Memory for results, aligned to 64 bytes. Blocks of 256 KB and more that are given back wait for a
+ * request that they fit, at most so many in the process; none in a forked child at first. Callable
+ * from any thread. */
+#define NPC_RECYCLE_BLOCKS 4
+#define NPC_RECYCLE_BYTES ((size_t)64 << 20)
+void *npc_recycle_take(size_t bytes); /* NULL: no memory */
+void npc_recycle_give(void *memory);  /* or NULL */
+size_t npc_recycle_capacity(const void *memory);
+void npc_recycle_enable(int on); /* off: what waits is freed, and what comes back, too */
+void npc_recycle_state(int *blocks, int64_t *bytes);
+
 /* Which kernel slots have run since the last reset, for tests. Returns the number of slots;
  * name and reached may be NULL. Names look like "avx512/f32/uk1_9x3:tail". */
 int npc_coverage_count(void);

@@ -1,10 +1,11 @@
 """The border to the C core: arrays in, status up.
 
 Callers pass checked values (:mod:`npconv.checks`, :mod:`npconv.geometry`). Nothing here
-allocates a result; ``out`` is written. ``options`` is (algorithm, isa, num_threads, precision).
+but ``empty`` allocates a result; ``out`` is written. ``options`` is (algorithm, isa, num_threads,
+precision).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -15,6 +16,9 @@ _Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 _Options: TypeAlias = tuple[str, str, int, str]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+def empty(shape: Sequence[int], dtype: np.dtype[Any]) -> _Array: ...
+def set_recycling(on: bool) -> None: ...
+def recycling_state() -> tuple[int, int]: ...
 def conv_forward(
     geometry: ConvGeometry,
     x: _Array,

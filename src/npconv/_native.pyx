@@ -261,6 +261,7 @@ cdef tuple _weight_shape(object g):
     return (g.out_channels, g.in_channels // g.groups, *g.kernel[3 - g.ndim:])
 
 
+include "_border_memory.pxi"
 include "_border_convolution.pxi"
 include "_border_pooling.pxi"
 include "_border_padding.pxi"

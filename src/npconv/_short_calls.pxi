@@ -292,7 +292,7 @@ cdef object _new(npc_dtype dtype, int64_t n, int64_t c, int64_t h, int64_t w, np
     cdef cnp.npy_intp shape[4]
     cdef int64_t size = 4 if dtype == NPC_F32 else 8
     shape[0], shape[1], shape[2], shape[3] = n, c, h, w
-    array = cnp.PyArray_SimpleNew(4, shape, _type_number(dtype))
+    array = _new_array(4, shape, _type_number(dtype), <double>size)
     to.data = <char *>cnp.PyArray_DATA(<cnp.ndarray>array)
     to.dtype = dtype
     to.swapped = to.misaligned = 0
@@ -505,7 +505,7 @@ cdef object _short_max_pool(PyObject *self, PyObject **args, Py_ssize_t position
     y = _new(source.dtype, g.batch, g.channels, g.output[1], g.output[2], &target)
     indices = None
     if v[RETURN_INDICES] == True_:
-        indices = cnp.PyArray_SimpleNew(4, cnp.PyArray_DIMS(<cnp.ndarray>y), cnp.NPY_INT64)
+        indices = _new_array(4, cnp.PyArray_DIMS(<cnp.ndarray>y), cnp.NPY_INT64, 8)
         to = <int64_t *>cnp.PyArray_DATA(<cnp.ndarray>indices)
     _short_count += 1
     if work < BRIEF_FLOPS:

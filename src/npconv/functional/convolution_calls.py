@@ -136,7 +136,7 @@ def run_forward(plan: Plan) -> Array:
     """Compute a checked forward call."""
     geometry, dtype, how, operands, shape, batched, out = plan
     x, weight, bias, (activation, slope), add, prepared = operands
-    y = np.empty(shape, dtype) if out is None else out
+    y = native.empty(shape, dtype) if out is None else out
     native.conv_forward(
         geometry,
         x,
@@ -155,7 +155,7 @@ def run_forward(plan: Plan) -> Array:
 def run_input_grad(plan: Plan) -> Array:
     """Compute the input's gradient."""
     geometry, dtype, how, (grad, weight), shape, batched, _ = plan
-    dx = np.empty(shape, dtype)
+    dx = native.empty(shape, dtype)
     native.conv_input_grad(
         geometry, grad, checks.settled(weight, dtype), dx if batched else dx[np.newaxis], how
     )
@@ -165,7 +165,7 @@ def run_input_grad(plan: Plan) -> Array:
 def run_weight_grad(plan: Plan) -> Array:
     """Compute the weight's gradient."""
     geometry, dtype, how, (grad, x), shape, _, _ = plan
-    dweight = np.empty(shape, dtype)
+    dweight = native.empty(shape, dtype)
     native.conv_weight_grad(geometry, grad, x, dweight, how)
     return dweight
 
@@ -205,7 +205,7 @@ def run_backward(
             (geometry, dtype, how, (errors, images), filters.shape, True, None)
         )
     if need_dbias:
-        dbias = np.empty(geometry.out_channels, dtype)
+        dbias = native.empty((geometry.out_channels,), dtype)
         native.conv_bias_grad(geometry, errors, dbias, how)
     return dx, dweight, dbias
 

@@ -88,7 +88,7 @@ def pad(
     values = checks.constant_values(constant_values, given)
     if not geometry.shape:
         return given.copy()  # no axis, nothing to pad
-    result = np.empty(geometry.padded_shape, dtype)
+    result = native.empty(geometry.padded_shape, dtype)
     target = result
     if not dtype.isnative:
         # Elements are moved, not read: seen as native ones, they arrive in their own byte order.
@@ -149,6 +149,6 @@ def pad_backward(
     geometry = pad_backward_geometry(errors.shape, pad_width, mode)
     if not geometry.shape:
         return np.array(errors, dtype)
-    dx = np.empty(geometry.shape, dtype)
+    dx = native.empty(geometry.shape, dtype)
     native.pad_backward(geometry, mode, errors, dx, how)
     return dx

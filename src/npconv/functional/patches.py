@@ -171,7 +171,7 @@ def _im2col(
     geometry = columns_geometry(ndim, images.shape, kernel_size, stride, padding, dilation)
     dtype = checks.float_dtype(x=images)
     canonical = geometry.columns_shape
-    cols = np.empty([canonical[axis] for axis in axes], dtype)
+    cols = native.empty([canonical[axis] for axis in axes], dtype)
     native.im2col(geometry, images, cols.transpose(_inverse(axes)), how)
     return cols if batched else cols.squeeze(axes.index(0))
 
@@ -204,7 +204,7 @@ def _col2im(
     dtype = checks.float_dtype(cols=columns)
     if not batched:
         columns = np.expand_dims(columns, axes.index(0))
-    dx = np.empty(shape, dtype)
+    dx = native.empty(shape, dtype)
     native.col2im(geometry, columns.transpose(_inverse(axes)), dx, how)
     return dx if batched else dx[0]
 

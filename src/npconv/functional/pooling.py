@@ -265,9 +265,9 @@ def _max_pool(
     geometry = pool_geometry(ndim, images.shape, kernel_size, stride, padding, dilation, ceil_mode)
     dtype = checks.float_dtype(x=images)
     shape = geometry.output_shape[not batched :]
-    y = np.empty(shape, dtype) if out is None else checks.output(out, shape, dtype, x=images)
+    y = native.empty(shape, dtype) if out is None else checks.output(out, shape, dtype, x=images)
     position_dtype = checks.index_dtype(index_dtype, kind, geometry.kernel)
-    positions = np.empty(geometry.output_shape, position_dtype) if wanted else None
+    positions = native.empty(geometry.output_shape, position_dtype) if wanted else None
     native.max_pool_forward(geometry, images, y if batched else y[np.newaxis], positions, kind, how)
     return y if positions is None else (y, positions.reshape(shape))
 
@@ -301,7 +301,7 @@ def _max_pool_backward(
     positions = checks.array(indices, "indices")
     checks.same_shape(positions, "indices", errors.shape, "the shape of grad")
     positions = checks.indices(positions, bytes_too=kind == "window")
-    dx = np.empty(full_shape, dtype)
+    dx = native.empty(full_shape, dtype)
     native.max_pool_backward(
         geometry,
         errors.reshape(geometry.output_shape) if batched else errors[np.newaxis],
