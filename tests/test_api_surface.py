@@ -17,6 +17,7 @@ import pytest
 import npconv
 from npconv import _native, functional, reference
 
+ELEMENTWISE = "*, isa=None, num_threads=None, out=None)"
 OPERATIONS = {
     "conv2d": (
         "(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, "
@@ -57,6 +58,41 @@ OPERATIONS = {
         "(cols, input_shape, kernel_size, stride=1, padding=0, dilation=1, *, order='NCP', "
         "layout='NCHW', isa=None, num_threads=None)"
     ),
+    "batch_norm": (
+        "(x, weight=None, bias=None, running_mean=None, running_var=None, training=False, "
+        "momentum=0.1, eps=1e-05, *, return_saved=False, isa=None, num_threads=None)"
+    ),
+    "batch_norm_backward": (
+        "(grad, x, weight, saved, training=True, *, needs=(True, True, True), isa=None, "
+        "num_threads=None)"
+    ),
+    "local_response_norm": (
+        "(x, size, alpha=0.0001, beta=0.75, k=1.0, *, isa=None, num_threads=None)"
+    ),
+    "local_response_norm_backward": (
+        "(grad, x, size, alpha=0.0001, beta=0.75, k=1.0, *, isa=None, num_threads=None)"
+    ),
+    "linear": "(x, weight, bias=None, activation=None, *, isa=None, num_threads=None, out=None)",
+    "linear_backward": (
+        "(grad, x, weight, *, needs=(True, True, True), isa=None, num_threads=None)"
+    ),
+    "dropout": "(x, p=0.5, *, rng, isa=None, num_threads=None)",
+    "dropout_backward": "(grad, mask, p=0.5, *, isa=None, num_threads=None)",
+    "softmax": "(x, axis=1, *, isa=None, num_threads=None)",
+    "softmax_backward": "(grad, y, axis=1, *, isa=None, num_threads=None)",
+    "log_softmax": "(x, axis=1, *, isa=None, num_threads=None)",
+    "log_softmax_backward": "(grad, y, axis=1, *, isa=None, num_threads=None)",
+    "add": "(x, y, activation=None, *, isa=None, num_threads=None, out=None)",
+    "add_backward": "(grad, y, activation=None, *, isa=None, num_threads=None, out=None)",
+    **dict.fromkeys(("relu", "relu6", "sigmoid", "tanh"), f"(x, {ELEMENTWISE}"),
+    **{
+        f"{name}_backward": f"(grad, y, {ELEMENTWISE}"
+        for name in ("relu", "relu6", "sigmoid", "tanh")
+    },
+    "leaky_relu": f"(x, slope=0.01, {ELEMENTWISE}",
+    "leaky_relu_backward": f"(grad, x, slope=0.01, {ELEMENTWISE}",
+    "elu": f"(x, alpha=1.0, {ELEMENTWISE}",
+    "elu_backward": f"(grad, y, alpha=1.0, {ELEMENTWISE}",
 }
 RUNTIME = {
     "set_num_threads": "(n)",
@@ -104,7 +140,7 @@ def test_all_is_what_is_listed_here():
 
 
 def test_nothing_else_is_public():
-    modules = {"checks", "functional", "geometry", "prepared", "runtime"}
+    modules = {"arguments", "checks", "functional", "geometry", "prepared", "runtime"}
     public = {name for name in vars(npconv) if not name.startswith("_")} - modules
     # Parts that other tests have imported; and what `from typing import` leaves behind.
     public -= {"compat", "data", "demo", "viz", "Any", "TYPE_CHECKING", *SUBMODULES}

@@ -11,18 +11,26 @@ import pytest
 import npconv
 from npconv import reference
 from npconv.layers import (
+    ELU,
+    BatchNorm2d,
     Concat,
     Conv2d,
     DenseBlock,
+    Dropout,
     Flatten,
     Identity,
     Layer,
+    LeakyReLU,
     Linear,
+    LocalResponseNorm,
     MaxPool2d,
     Pad2d,
     ReLU,
+    ReLU6,
     Residual,
     Sequential,
+    Sigmoid,
+    Tanh,
     glorot,
     he,
     normal,
@@ -36,6 +44,7 @@ class Row(NamedTuple):
     make: Callable[[np.random.Generator], Layer]
     shape: tuple[int, ...]
     formula: Callable[[np.ndarray, dict[str, np.ndarray]], np.ndarray]
+    evaluates_alike: bool = True
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -111,6 +120,37 @@ ROWS = [
         lambda x, p: np.pad(x, ((0, 0), (0, 0), (1, 2), (0, 3)), "reflect"),
     ),
     Row("ReLU", lambda rng: ReLU(), (4, 3, 2), lambda x, p: x * (x > 0)),
+    Row("ReLU6", lambda rng: ReLU6(), (40, 5), lambda x, p: x.clip(0, 6)),
+    Row("LeakyReLU", lambda rng: LeakyReLU(), (4, 3, 2), lambda x, p: np.maximum(x, 0.01 * x)),
+    Row(
+        "LeakyReLU with a negative slope",
+        lambda rng: LeakyReLU(-0.5),
+        (4, 3, 2),
+        lambda x, p: np.where(x > 0, x, -0.5 * x),
+    ),
+    Row("ELU", lambda rng: ELU(2.5), (4, 3, 4), lambda x, p: np.where(x > 0, x, 2.5 * np.expm1(x))),
+    Row("Sigmoid", lambda rng: Sigmoid(), (4, 3, 4), lambda x, p: 1 / (1 + np.exp(-x))),
+    Row("Tanh", lambda rng: Tanh(), (4, 3, 4), lambda x, p: np.tanh(x)),
+    Row(
+        "BatchNorm2d",
+        lambda rng: BatchNorm2d(3, dtype=F64),
+        (4, 3, 2, 2),
+        lambda x, p: normal_channels(x) * p["weight"][:, None, None] + p["bias"][:, None, None],
+        evaluates_alike=False,
+    ),
+    Row(
+        "BatchNorm2d without parameters, of two axes",
+        lambda rng: BatchNorm2d(3, momentum=None, affine=False),
+        (7, 3),
+        lambda x, p: (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5),
+        evaluates_alike=False,
+    ),
+    Row(
+        "LocalResponseNorm",
+        lambda rng: LocalResponseNorm(3, 0.6, 0.75, 2),
+        (2, 5, 2, 3),
+        lambda x, p: reference.local_response_norm(x, 3, 0.6, 0.75, 2),
+    ),
     Row("Flatten", lambda rng: Flatten(), (3, 2, 2, 4), lambda x, p: x.reshape(3, 16)),
     Row(
         "Sequential",
@@ -169,6 +209,13 @@ ROWS = [
         lambda x, p: dense(x, p["0.weight"], p["1.weight"], p["2.weight"]),
     ),
 ]
+
+
+def normal_channels(x: np.ndarray) -> np.ndarray:
+    mean, variance = x.mean(axis=(0, 2, 3), keepdims=True), x.var(axis=(0, 2, 3), keepdims=True)
+    return (x - mean) / np.sqrt(variance + 1e-5)
+
+
 each_layer = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 
 
@@ -253,7 +300,8 @@ def test_evaluation_mode_gives_the_same_and_keeps_nothing(row: Row) -> None:
     assert not layer.training
     evaluated = layer.forward(x)
 
-    np.testing.assert_array_equal(evaluated, trained)
+    if row.evaluates_alike:
+        np.testing.assert_array_equal(evaluated, trained)
     with pytest.raises(RuntimeError, match=r"backward needs a forward pass in training mode"):
         layer.backward(np.ones_like(evaluated))
 
@@ -313,6 +361,64 @@ def test_relu_by_hand() -> None:
     np.testing.assert_array_equal(grad, np.array([inf, nan, 1, -5, 2, nan, -inf], np.float32))
 
 
+def test_batch_norm_learns_running_statistics_for_evaluation() -> None:
+    rng = np.random.default_rng(2)
+    layer = BatchNorm2d(2, momentum=0.25)
+    running_mean = layer.buffers["running_mean"]
+    x = rng.normal(3, 2, (5, 2, 4, 4)).astype(np.float32)
+    layer.forward(x)
+    assert layer.buffers["running_mean"] is running_mean
+    np.testing.assert_allclose(running_mean, 0.25 * x.mean(axis=(0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(
+        layer.buffers["running_var"],
+        0.75 + 0.25 * x.swapaxes(0, 1).reshape(2, -1).var(axis=1, ddof=1),
+        rtol=1e-5,
+    )
+    assert layer.buffers["num_batches_tracked"] == 1
+    learned = {name: value.copy() for name, value in layer.buffers.items()}
+    layer.eval()
+    y = layer.forward(x)
+    mean, variance = (learned[name][:, None, None] for name in ("running_mean", "running_var"))
+    np.testing.assert_allclose(y, (x - mean) / np.sqrt(variance + 1e-5), rtol=1e-4, atol=1e-5)
+    for name, value in layer.buffers.items():
+        np.testing.assert_array_equal(value, learned[name])
+
+
+def test_batch_norm_without_momentum_averages_over_all_steps() -> None:
+    layer = BatchNorm2d(1, momentum=None)
+    for values in ([0.0, 2.0], [4.0, 8.0], [1.0, 3.0]):
+        layer.forward(np.array(values, np.float32).reshape(2, 1, 1, 1))
+    np.testing.assert_allclose(layer.buffers["running_mean"], [3], rtol=1e-6)
+    np.testing.assert_allclose(layer.buffers["running_var"], [4], rtol=1e-6)
+    assert layer.buffers["num_batches_tracked"] == 3
+
+
+def test_dropout_keeps_the_mean_and_does_nothing_in_evaluation() -> None:
+    layer = Dropout(0.25, rng=np.random.default_rng(0))
+    x = np.ones((100, 200), np.float32)
+    y = layer.forward(x)
+    assert set(np.unique(y)) == {0, np.float32(4 / 3)}
+    assert abs(y.mean() - 1) < 0.01
+    np.testing.assert_array_equal(layer.backward(2 * x), 2 * y)
+    again = Dropout(0.25, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(again.forward(x), y)
+    layer.eval()
+    np.testing.assert_array_equal(layer.forward(x), x)
+    with pytest.raises(RuntimeError, match="training mode"):
+        layer.backward(x)
+
+
+def test_buffers_are_seen_through_a_chain() -> None:
+    net = Sequential(ReLU(), Sequential(BatchNorm2d(2)))
+    assert list(net.buffers) == [
+        "1.0.running_mean",
+        "1.0.running_var",
+        "1.0.num_batches_tracked",
+    ]
+    assert list(net.params) == ["1.0.weight", "1.0.bias"]
+    assert not ReLU().buffers
+
+
 def test_relu_takes_any_memory_layout() -> None:
     relu = ReLU()
     x = np.linspace(-1, 1, 24).reshape(4, 6)
@@ -360,6 +466,14 @@ def test_linear_says_what_it_expects() -> None:
         (lambda rng: Conv2d(1, 3, 3, rng=0), TypeError, "rng is a int"),
         (lambda rng: Linear(4, -1, rng=rng), ValueError, "out_features"),
         (lambda rng: Linear(4, 1, rng=np.random), TypeError, "numpy.random.Generator"),
+        (lambda rng: ELU(-1), ValueError, "alpha"),
+        (lambda rng: LeakyReLU("x"), TypeError, "slope"),
+        (lambda rng: BatchNorm2d(0), ValueError, "channels"),
+        (lambda rng: BatchNorm2d(1, eps=-1), ValueError, "eps"),
+        (lambda rng: BatchNorm2d(1, momentum=float("nan")), ValueError, "momentum"),
+        (lambda rng: Dropout(1, rng=rng), ValueError, "p must be"),
+        (lambda rng: Dropout(rng=3), TypeError, "rng is a int"),
+        (lambda rng: LocalResponseNorm(0), ValueError, "size"),
         (lambda rng: Pad2d(-1), ValueError, "padding"),
         (lambda rng: Pad2d("same"), ValueError, "'same'"),
         (lambda rng: Pad2d(1, "mirror"), ValueError, "mode"),

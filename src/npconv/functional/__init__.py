@@ -1,24 +1,90 @@
 """The operations: functions from arrays to arrays."""
 
+from npconv.functional.activation import (
+    elu,
+    leaky_relu,
+    relu,
+    relu6,
+    sigmoid,
+    tanh,
+)
+from npconv.functional.activation_backward import (
+    elu_backward,
+    leaky_relu_backward,
+    relu6_backward,
+    relu_backward,
+    sigmoid_backward,
+    tanh_backward,
+)
+from npconv.functional.addition import (
+    add,
+    add_backward,
+)
 from npconv.functional.convolution import (
     conv2d,
     conv2d_backward,
     conv2d_input_grad,
     conv2d_weight_grad,
 )
+from npconv.functional.dropout import (
+    dropout,
+    dropout_backward,
+)
+from npconv.functional.linear import (
+    linear,
+    linear_backward,
+)
+from npconv.functional.normalisation import (
+    batch_norm,
+    batch_norm_backward,
+    local_response_norm,
+    local_response_norm_backward,
+)
 from npconv.functional.padding import pad, pad_backward
 from npconv.functional.patches import col2im, im2col
 from npconv.functional.pooling import max_pool2d, max_pool2d_backward
+from npconv.functional.softmax import (
+    log_softmax,
+    log_softmax_backward,
+    softmax,
+    softmax_backward,
+)
 
 __all__ = [
+    "add",
+    "add_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "col2im",
     "conv2d",
     "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "dropout",
+    "dropout_backward",
+    "elu",
+    "elu_backward",
     "im2col",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "linear",
+    "linear_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
+    "log_softmax",
+    "log_softmax_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "pad",
     "pad_backward",
+    "relu",
+    "relu6",
+    "relu6_backward",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "tanh",
+    "tanh_backward",
 ]

@@ -14,38 +14,54 @@ A layer is state around one or two calls of :mod:`npconv.functional`; there is n
 ['0.bias', '0.weight', '3.bias', '3.weight']
 """
 
+from npconv.layers.batch_norm2d import BatchNorm2d
 from npconv.layers.concat import Concat
 from npconv.layers.container import Container
 from npconv.layers.conv2d import Conv2d
 from npconv.layers.dense_block import DenseBlock
+from npconv.layers.dropout import Dropout
+from npconv.layers.elu import ELU
 from npconv.layers.flatten import Flatten
 from npconv.layers.identity import Identity
 from npconv.layers.initialisers import Initialiser, glorot, he, normal, zeros
 from npconv.layers.layer import Layer
+from npconv.layers.leaky_relu import LeakyReLU
 from npconv.layers.linear import Linear
+from npconv.layers.local_response_norm import LocalResponseNorm
 from npconv.layers.max_pool2d import MaxPool2d
 from npconv.layers.pad2d import Pad2d
 from npconv.layers.relu import ReLU
+from npconv.layers.relu6 import ReLU6
 from npconv.layers.residual import Residual
 from npconv.layers.sequential import Sequential
+from npconv.layers.sigmoid import Sigmoid
 from npconv.layers.softmax_cross_entropy import SoftmaxCrossEntropy
+from npconv.layers.tanh import Tanh
 
 __all__ = [
+    "ELU",
+    "BatchNorm2d",
     "Concat",
     "Container",
     "Conv2d",
     "DenseBlock",
+    "Dropout",
     "Flatten",
     "Identity",
     "Initialiser",
     "Layer",
+    "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "MaxPool2d",
     "Pad2d",
     "ReLU",
+    "ReLU6",
     "Residual",
     "Sequential",
+    "Sigmoid",
     "SoftmaxCrossEntropy",
+    "Tanh",
     "glorot",
     "he",
     "normal",

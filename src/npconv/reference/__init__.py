@@ -19,25 +19,85 @@ The private functions work in any number of spatial dimensions; arrays come to t
 three, (N, C, D, H, W), of which two-dimensional operations have D = 1.
 """
 
+from npconv.reference.activation import (
+    add,
+    add_backward,
+    elu,
+    elu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu6,
+    relu6_backward,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
 from npconv.reference.convolution import (
     conv2d,
     conv2d_backward,
     conv2d_input_grad,
     conv2d_weight_grad,
 )
+from npconv.reference.linear import (
+    linear,
+    linear_backward,
+)
+from npconv.reference.normalisation import (
+    batch_norm,
+    batch_norm_backward,
+    dropout,
+    dropout_backward,
+    local_response_norm,
+    local_response_norm_backward,
+)
 from npconv.reference.padding import pad, pad_backward
 from npconv.reference.patches import col2im, im2col
 from npconv.reference.pooling import max_pool2d, max_pool2d_backward
+from npconv.reference.softmax import (
+    log_softmax,
+    log_softmax_backward,
+    softmax,
+    softmax_backward,
+)
 
 __all__ = [
+    "add",
+    "add_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "col2im",
     "conv2d",
     "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "dropout",
+    "dropout_backward",
+    "elu",
+    "elu_backward",
     "im2col",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "linear",
+    "linear_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
+    "log_softmax",
+    "log_softmax_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "pad",
     "pad_backward",
+    "relu",
+    "relu6",
+    "relu6_backward",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "tanh",
+    "tanh_backward",
 ]

@@ -1,0 +1,1 @@
+"""Checked arguments: what `npconv.functional` and `npconv.reference` have in common."""
