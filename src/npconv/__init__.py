@@ -109,7 +109,7 @@ __all__ = [
     "threads",
 ]
 
-_LAZY = ("data", "layers", "models", "optim", "reference", "viz")
+_LAZY = ("data", "insight", "layers", "models", "optim", "reference", "training", "viz")
 
 
 def __getattr__(name: str) -> Any:

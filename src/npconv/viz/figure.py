@@ -17,7 +17,7 @@ DPI = 150
 
 def new_figure(width: float, height: float, title: str) -> Any:
     """Return an empty matplotlib Figure of `width` by `height` inches with a title."""
-    figure = require("matplotlib.figure", "drawing pictures").Figure(
+    figure = require("matplotlib.figure", "drawing pictures", extra="viz").Figure(
         figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white"
     )
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1, wspace=0.02, hspace=0.04)
@@ -34,7 +34,7 @@ def save(figure: Any, path: str | os.PathLike[str]) -> Path:
     """Write `figure` to `path` as PNG, making its folder, and return the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    canvas = require("matplotlib.backends.backend_agg", "drawing pictures").FigureCanvasAgg
-    canvas(figure)
+    agg = require("matplotlib.backends.backend_agg", "drawing pictures", extra="viz")
+    agg.FigureCanvasAgg(figure)
     figure.savefig(path, format="png")
     return path

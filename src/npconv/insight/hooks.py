@@ -1,0 +1,115 @@
+"""Watching the layers of a network while it runs, and running it without training it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from npconv.checks import Array
+from npconv.layers import Layer
+
+
+def leaves(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """Yield every layer that is not made of layers, with its name, in the order of the network."""
+    parts: dict[str, Layer] = getattr(net, "layers", {})
+    if not parts:
+        yield path, net
+    for name, layer in parts.items():
+        yield from leaves(layer, f"{path}.{name}" if path else name)
+
+
+def _everything(net: Layer) -> Iterator[Layer]:
+    yield net
+    for layer in getattr(net, "layers", {}).values():
+        yield from _everything(layer)
+
+
+@contextmanager
+def evaluation(net: Layer) -> Iterator[None]:
+    """Put the network into evaluation mode for a while."""
+    training = net.training
+    net.eval()
+    try:
+        yield
+    finally:
+        net.train(training)
+
+
+@contextmanager
+def watched(net: Layer, method: str, note: Callable[[str, Any, Any], None]) -> Iterator[None]:
+    """Call ``note(name, argument, result)`` after each call of a leaf's `method` for a while."""
+    found = list(leaves(net))
+    for name, layer in found:
+        _replace(layer, method, _watching(name, getattr(layer, method), note))
+    try:
+        yield
+    finally:
+        for _, layer in found:
+            _put_back(layer, method)
+
+
+@contextmanager
+def differentiable(net: Layer) -> Iterator[None]:
+    """Let ``backward`` follow a forward pass that computes what evaluation does.
+
+    Layers keep what backward needs in training mode only, in which dropout is random and batch
+    normalisation looks at the batch. So those two stay in evaluation mode, where they multiply each
+    channel by a number, and pass the gradient through the same multiplication.
+    """
+    modes = [(layer, layer.training) for layer in _everything(net)]
+    net.eval()
+    replaced = []
+    for layer, _ in modes:
+        if type(layer).__name__.startswith(("Dropout", "BatchNorm")):
+            _replace(layer, "backward", _scaling(layer))
+            replaced.append(layer)
+        elif getattr(layer, "layers", None):
+            layer.training = True  # itself only
+        else:
+            layer.train()
+    try:
+        yield
+    finally:
+        net.eval()  # lets go of what was kept
+        for layer in replaced:
+            _put_back(layer, "backward")
+        for layer, training in modes:
+            if getattr(layer, "layers", None):
+                layer.training = training
+            else:
+                layer.train(training)
+
+
+def _watching(
+    name: str, method: Callable[[Any], Any], note: Callable[[str, Any, Any], None]
+) -> Callable[[Any], Any]:
+    def run(argument: Any) -> Any:
+        result = method(argument)
+        note(name, argument, result)
+        return result
+
+    return run
+
+
+def _scaling(layer: Layer) -> Callable[[Array], Array]:
+    """Return the backward of a layer that is ``scale * x + shift`` for each channel."""
+
+    def backward(grad: Array) -> Array:
+        shape = (1, grad.shape[1], *(1 for _ in grad.shape[2:]))
+        zeros = np.zeros(shape, grad.dtype)
+        scale: Array = layer.forward(zeros + 1) - layer.forward(zeros)
+        return grad * scale
+
+    return backward
+
+
+def _replace(layer: Layer, method: str, by: Callable[[Any], Any]) -> None:
+    # An attribute of the object hides the method of its class.
+    setattr(layer, method, by)
+
+
+def _put_back(layer: Layer, method: str) -> None:
+    delattr(layer, method)
