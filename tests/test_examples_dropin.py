@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -10,15 +11,16 @@ import pytest
 from dropin import EXAMPLES
 from scripts import clean_environment
 
-PACKAGES: dict[str, tuple[str, ...]] = {}
+PACKAGES = {"dezero_convnet": ("dezero",)}
 # How far a loss may be off, relatively, after the few steps that --small makes.
-SCRIPTS = {"book_convnet": 1e-12, "cs231n_convnet": 1e-4}
+SCRIPTS = {"book_convnet": 1e-12, "cs231n_convnet": 1e-4, "dezero_convnet": 1e-9}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_script(script):
     for package in PACKAGES.get(script, ()):
-        pytest.importorskip(package)
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{script}.py", "--small"],
         capture_output=True,
