@@ -11,9 +11,14 @@ import pytest
 from dropin import EXAMPLES
 from scripts import clean_environment
 
-PACKAGES = {"dezero_convnet": ("dezero",)}
+PACKAGES = {"autograd_convnet": ("autograd", "scipy"), "dezero_convnet": ("dezero",)}
 # How far a loss may be off, relatively, after the few steps that --small makes.
-SCRIPTS = {"book_convnet": 1e-12, "cs231n_convnet": 1e-4, "dezero_convnet": 1e-9}
+SCRIPTS = {
+    "autograd_convnet": 1e-9,
+    "book_convnet": 1e-12,
+    "cs231n_convnet": 1e-4,
+    "dezero_convnet": 1e-9,
+}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

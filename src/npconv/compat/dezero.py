@@ -21,7 +21,8 @@ from npconv import functional
 from npconv.checks import Array
 from npconv.compat._installing import Installed
 from npconv.compat._sums import channel_sums
-from npconv.compat._taking import flat_indices, taken
+from npconv.compat._taking import taken
+from npconv.geometry import pool_geometry
 
 __all__ = [
     "AveragePooling",
@@ -196,8 +197,10 @@ class Pooling2DWithIndexes(_OfPooling):
     def forward(self, x: Array) -> Array:
         """Return an array of the pooling's output shape."""
         padded = _padded(x, self.pad)
-        window = _pair(self.kernel_size), _pair(self.stride)
-        return taken(padded, flat_indices(self.indexes, *window, padded.shape[3]))
+        geometry = pool_geometry(
+            2, padded.shape, _pair(self.kernel_size), _pair(self.stride), 0, 1, False
+        )
+        return taken(padded, self.indexes, geometry)
 
     def backward(self, gy: Any) -> Any:
         """Return the gradient, a variable that can be differentiated again."""

@@ -1,0 +1,67 @@
+"""npconv's operations for HIPS autograd: the same functions, which can be differentiated.
+
+::
+
+    import autograd.numpy as np
+    import npconv.compat.autograd as nn
+    from autograd import grad
+
+    def loss(weight, bias, x, target):
+        y = nn.conv2d(x, weight, bias, padding=1, activation="relu")
+        return np.sum((nn.max_pool2d(y, 2) - target) ** 2)
+
+    dweight = grad(loss)(weight, bias, x, target)
+
+Names, arguments and results are npconv's, without ``out=``. Gradients are exact, made of operations
+that can be differentiated themselves, so that reverse mode works to any order. Forward mode
+(``make_jvp``) does not.
+"""
+
+from npconv.compat.autograd._convolution import (
+    conv2d,
+    conv2d_input_grad,
+    conv2d_weight_grad,
+)
+from npconv.compat.autograd._copying import col2im, im2col, pad, pad_backward
+from npconv.compat.autograd._elementwise import (
+    add,
+    dropout,
+    elu,
+    leaky_relu,
+    relu,
+    relu6,
+    sigmoid,
+    tanh,
+)
+from npconv.compat.autograd._linear import linear
+from npconv.compat.autograd._normalisation import (
+    batch_norm,
+    local_response_norm,
+    log_softmax,
+    softmax,
+)
+from npconv.compat.autograd._pooling import max_pool2d
+
+__all__ = [
+    "add",
+    "batch_norm",
+    "col2im",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
+    "dropout",
+    "elu",
+    "im2col",
+    "leaky_relu",
+    "linear",
+    "local_response_norm",
+    "log_softmax",
+    "max_pool2d",
+    "pad",
+    "pad_backward",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "softmax",
+    "tanh",
+]
