@@ -1,5 +1,6 @@
 """Networks, ready to train."""
 
+from npconv.models.pattern import pattern
 from npconv.models.simple_convnet import simple_convnet
 
-__all__ = ["simple_convnet"]
+__all__ = ["pattern", "simple_convnet"]
