@@ -67,7 +67,7 @@ def test_gradient_is_the_numerical_one(one_hot: bool) -> None:
 
 
 def test_learns_with_the_books_loop() -> None:
-    net = SimpleConvNet(**SMALL, rng=np.random.default_rng(0))
+    net = SimpleConvNet(**SMALL | {"hidden_size": 20}, rng=np.random.default_rng(0))
     x, t = batch(20)
     first = net.loss(x, t)
     optimizer = Adam(0.02)
