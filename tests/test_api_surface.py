@@ -147,6 +147,7 @@ def test_nothing_else_is_public():
         "compat",
         "data",
         "demo",
+        "inference",
         "insight",
         "training",
         "viz",

@@ -27,7 +27,7 @@ class Concat(Container):
         if not self.layers:
             raise ValueError("Concat has no branches, expected at least one")
 
-    def forward(self, x: Array) -> Array:
+    def _forward(self, x: Array) -> Array:
         parts = [layer.forward(x) for layer in self.layers.values()]
         self._keep([part.shape[1] for part in parts])
         return np.concatenate(parts, axis=1)

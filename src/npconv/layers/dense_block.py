@@ -26,7 +26,7 @@ class DenseBlock(Container):
     def __init__(self, *layers: Layer | Mapping[str, Layer]) -> None:
         super().__init__(named(layers))
 
-    def forward(self, x: Array) -> Array:
+    def _forward(self, x: Array) -> Array:
         features, filled = x, x.shape[1]
         starts = [filled]
         for i, layer in enumerate(self.layers.values()):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from npconv import functional
 from npconv.checks import Array
 from npconv.layers.container import Container, named
 from npconv.layers.layer import Layer
+from npconv.layers.relu import ReLU
 from npconv.layers.sequential import Sequential
 
 
@@ -53,22 +55,25 @@ class Residual(Container):
         self._append(name, layer)
         return layer
 
-    def forward(self, x: Array) -> Array:
+    def _forward(self, x: Array) -> Array:
         y = self.chain.forward(x)
         by_pass = x if self.shortcut is None else self.shortcut.forward(x)
         if y.shape != by_pass.shape:
             raise ValueError(
                 f"the chain's output has shape {y.shape}, the shortcut's {by_pass.shape}"
             )
-        total: Array = y + by_pass
+        if type(self.activation) is ReLU:  # sum and activation in one pass
+            total = functional.add(y, by_pass, "relu")
+            self._keep(total)
+            return total
+        total = functional.add(y, by_pass)
         return total if self.activation is None else self.activation.forward(total)
 
     def backward(self, grad: Array) -> Array:
         grad = self._before_activation(grad)
         dx = self.chain.backward(grad)
         by_pass = grad if self.shortcut is None else self.shortcut.backward(grad)
-        total: Array = dx + by_pass
-        return total
+        return functional.add(dx, by_pass)
 
     def backward_params(self, grad: Array) -> None:
         grad = self._before_activation(grad)
@@ -77,4 +82,7 @@ class Residual(Container):
             self.shortcut.backward_params(grad)
 
     def _before_activation(self, grad: Array) -> Array:
+        if type(self.activation) is ReLU:
+            (y,) = self._recall()
+            return functional.relu_backward(grad, y)
         return grad if self.activation is None else self.activation.backward(grad)

@@ -29,7 +29,7 @@ class Sequential(Container):
     def __init__(self, *layers: Layer | Mapping[str, Layer]) -> None:
         super().__init__(named(layers))
 
-    def forward(self, x: Array) -> Array:
+    def _forward(self, x: Array) -> Array:
         for layer in self.layers.values():
             x = layer.forward(x)
         return x

@@ -1,0 +1,271 @@
+"""What the nodes of a graph can be.
+
+An operation knows the shape of its output, how many multiply-adds it takes, and how it is run:
+``step`` returns a function that reads and writes a list of arrays, one for each value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from npconv import functional
+from npconv.checks import Array
+from npconv.geometry import ConvGeometry, conv_geometry, pool_geometry
+from npconv.layers.layer import Layer
+
+Shape: TypeAlias = tuple[int, ...]
+Activation: TypeAlias = str | tuple[str, float] | None
+Memory: TypeAlias = list[Array]
+Step: TypeAlias = Callable[[Memory], object]
+
+
+class Operation:
+    """One kind of node.
+
+    Attributes
+    ----------
+    fills_slices : bool
+        Whether the output may be a part of the channels of a larger array.
+    replaces : int or None
+        Which input the output may take the place of, if nothing else reads that.
+    """
+
+    fills_slices = False
+    replaces: int | None = None
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Compute the shape of the output from those of the inputs."""
+        return shapes[0]
+
+    def multiply_adds(self, *shapes: Shape) -> int:
+        """Count the products that are summed up, zeros of the padding among them."""
+        return 0
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        """Make the function that runs this operation."""
+        raise NotImplementedError(f"{type(self).__name__} does not define step")
+
+
+@dataclass(eq=False)
+class Convolution(Operation):
+    """conv2d; the second input, if there is one, is what is added."""
+
+    weight: Any  # an array, or what npconv.prepare made of it
+    bias: Array | None
+    geometry: tuple[Any, ...]  # stride, padding, dilation, groups
+    options: dict[str, Any]
+    activation: Activation = None
+
+    fills_slices = True
+    replaces = 1
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return self._checked(shapes).output_shape
+
+    def multiply_adds(self, *shapes: Shape) -> int:
+        geometry = self._checked(shapes)
+        return math.prod(geometry.output_shape) * math.prod(geometry.weight_shape[1:])
+
+    def _checked(self, shapes: tuple[Shape, ...]) -> ConvGeometry:
+        if len(shapes[0]) != 4:
+            raise ValueError(f"x has shape {shapes[0]}, expected (N, C, H, W)")
+        geometry = conv_geometry(2, shapes[0], tuple(self.weight.shape), *self.geometry)
+        if len(shapes) > 1 and shapes[1] != geometry.output_shape:
+            raise ValueError(
+                f"its output has shape {geometry.output_shape}, what is added {shapes[1]}"
+            )
+        return geometry
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        conv2d, weight, bias, geometry = functional.conv2d, self.weight, self.bias, self.geometry
+        options = dict(self.options)
+        if self.activation is not None:
+            options["activation"] = self.activation
+        x = inputs[0]
+        if len(inputs) == 1:
+            return lambda memory: conv2d(
+                memory[x], weight, bias, *geometry, out=memory[output], **options
+            )
+        addend = inputs[1]
+        return lambda memory: conv2d(
+            memory[x], weight, bias, *geometry, add=memory[addend], out=memory[output], **options
+        )
+
+
+@dataclass(eq=False)
+class Affine(Operation):
+    """``activation(scale * x + shift)`` with a scale and a shift for each channel."""
+
+    scale: Array
+    shift: Array
+    activation: Activation = None
+
+    fills_slices = True
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) < 2 or shapes[0][1] != len(self.scale):
+            raise ValueError(f"x has shape {shapes[0]}, expected {len(self.scale)} channels")
+        return shapes[0]
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        # A depthwise 1x1 convolution is one pass over memory, activation included.
+        conv2d, shift, channels = functional.conv2d, self.shift, len(self.scale)
+        weight = np.ascontiguousarray(self.scale)[:, np.newaxis, np.newaxis, np.newaxis]
+        options: dict[str, Any] = {"groups": channels}
+        if self.activation is not None:
+            options["activation"] = self.activation
+        (x,) = inputs
+
+        def run(memory: Memory) -> None:
+            source, target = memory[x], memory[output]
+            if source.ndim != 4:
+                sides = (*source.shape[2:], 1, 1)[:2]
+                source, target = (a.reshape(*a.shape[:2], *sides) for a in (source, target))
+            conv2d(source, weight, shift, out=target, **options)
+
+        return run
+
+
+@dataclass(eq=False)
+class FullyConnected(Operation):
+    """``x @ weight.T + bias``."""
+
+    weight: Array
+    bias: Array | None
+    activation: Activation = None
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if not shapes[0] or shapes[0][-1] != self.weight.shape[1]:
+            raise ValueError(
+                f"x has shape {shapes[0]}, expected rows of {self.weight.shape[1]} values"
+            )
+        return (*shapes[0][:-1], self.weight.shape[0])
+
+    def multiply_adds(self, *shapes: Shape) -> int:
+        return math.prod(shapes[0]) * int(self.weight.shape[0])
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        linear, weight, bias, activation = (
+            functional.linear, self.weight, self.bias, self.activation
+        )  # fmt: skip
+        (x,) = inputs
+        return lambda memory: linear(memory[x], weight, bias, activation, out=memory[output])
+
+
+@dataclass(eq=False)
+class MaxPool(Operation):
+    """max_pool2d."""
+
+    geometry: tuple[Any, ...]  # kernel_size, stride, padding, dilation, ceil_mode
+
+    fills_slices = True
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) != 4:
+            raise ValueError(f"x has shape {shapes[0]}, expected (N, C, H, W)")
+        return pool_geometry(2, shapes[0], *self.geometry).output_shape
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        max_pool2d, geometry, (x,) = functional.max_pool2d, self.geometry, inputs
+        return lambda memory: max_pool2d(memory[x], *geometry, out=memory[output])
+
+
+@dataclass(eq=False)
+class Flat(Operation):
+    """Flatten; the output is another view of the input's memory wherever that is possible."""
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return (shapes[0][0], math.prod(shapes[0][1:]))
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        (x,) = inputs
+
+        def run(memory: Memory) -> None:
+            np.copyto(memory[output].reshape(memory[x].shape), memory[x])
+
+        return run
+
+
+@dataclass(eq=False)
+class Join(Operation):
+    """Concatenation along the channels; inputs that already stand in the output are left alone."""
+
+    fills_slices = True
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        first = shapes[0]
+        for other in shapes[1:]:
+            if other[:1] != first[:1] or other[2:] != first[2:]:
+                raise ValueError(f"branches have outputs of shapes {first} and {other}")
+        return (first[0], sum(shape[1] for shape in shapes), *first[2:])
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        raise NotImplementedError("the memory plan decides what is copied")
+
+
+@dataclass(eq=False)
+class Add(Operation):
+    """The sum of two arrays."""
+
+    activation: Activation = None
+
+    fills_slices = True
+    replaces = 0
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"the chain's output has shape {shapes[0]}, the shortcut's {shapes[1]}"
+            )
+        return shapes[0]
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        add, activation, (a, b) = functional.add, self.activation, inputs
+        return lambda memory: add(memory[a], memory[b], activation, out=memory[output])
+
+
+@dataclass(eq=False)
+class Elementwise(Operation):
+    """A function ``f(x, out=)`` of each element; its activation's name if that can be fused."""
+
+    function: Callable[..., object]
+    activation: Activation = None
+
+    fills_slices = True
+    replaces = 0
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        function, (x,) = self.function, inputs
+        return lambda memory: function(memory[x], out=memory[output])
+
+
+@dataclass(eq=False)
+class Nothing(Operation):
+    """What dropout does in evaluation mode."""
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        raise NotImplementedError("is left out before anything runs")
+
+
+@dataclass(eq=False)
+class Anything(Operation):
+    """A layer that is called as it is."""
+
+    layer: Layer
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        was_training = self.layer.training
+        try:
+            result = self.layer.eval().forward(np.zeros(shapes[0], np.float32))
+        finally:
+            self.layer.train(was_training)
+        return tuple(result.shape)
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        forward, (x,) = self.layer.forward, inputs
+        return lambda memory: np.copyto(memory[output], forward(memory[x]))
