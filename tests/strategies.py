@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 Pair = tuple[int, int]
+PerAxis = tuple[int, ...]
 
 
 # ---- awkward memory: each takes an array and returns an equal one --------------------------
@@ -137,16 +139,16 @@ def forms(*dtypes: str) -> st.SearchStrategy[Form]:
 
 @dataclass(frozen=True)
 class ConvCase:
-    """A valid 2-D convolution, its operands' forms and the seed of their values."""
+    """A valid convolution of as many dimensions as `size` has, its operands' forms, and a seed."""
 
     batch: int = 1
     groups: int = 1
     in_per_group: int = 1
     out_per_group: int = 1
-    size: Pair = (1, 1)
-    kernel: Pair = (1, 1)
-    stride: Pair = (1, 1)
-    dilation: Pair = (1, 1)
+    size: PerAxis = (1, 1)
+    kernel: PerAxis = (1, 1)
+    stride: PerAxis = (1, 1)
+    dilation: PerAxis = (1, 1)
     padding: Any = 0
     bias: bool = False
     dtype: str = "float32"
@@ -157,11 +159,20 @@ class ConvCase:
     seed: int = 0
 
     @property
-    def x_shape(self) -> tuple[int, int, int, int]:
+    def function(self) -> str:
+        """Its name in npconv."""
+        return f"conv{len(self.size)}d"
+
+    @property
+    def out_channels(self) -> int:
+        return self.groups * self.out_per_group
+
+    @property
+    def x_shape(self) -> PerAxis:
         return (self.batch, self.groups * self.in_per_group, *self.size)
 
     @property
-    def weight_shape(self) -> tuple[int, int, int, int]:
+    def weight_shape(self) -> PerAxis:
         return (self.groups * self.out_per_group, self.in_per_group, *self.kernel)
 
     @property
@@ -176,7 +187,7 @@ class ConvCase:
     @property
     def n_terms(self) -> int:
         """How many products one output sums."""
-        return self.in_per_group * self.kernel[0] * self.kernel[1]
+        return self.in_per_group * math.prod(self.kernel)
 
     def operands(self, integers: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """x, weight and bias (or None)."""
@@ -185,7 +196,7 @@ class ConvCase:
         weight = make(self.weight_shape, Form(self.dtype, self.weight_memory), rng, integers)
         bias = None
         if self.bias:
-            bias = make((self.weight_shape[0],), Form(self.dtype, "contiguous"), rng, integers)
+            bias = make((self.out_channels,), Form(self.dtype, "contiguous"), rng, integers)
         return (x if self.batched else x[0]), weight, bias
 
     def with_dtype(self, dtype: str) -> ConvCase:
@@ -202,28 +213,37 @@ def pairs(low: int, high: int) -> st.SearchStrategy[Pair]:
     return st.tuples(st.integers(low, high), st.integers(low, high))
 
 
-def paddings(largest: int) -> st.SearchStrategy[Any]:
+def axes(ndim: int, low: int, high: int) -> st.SearchStrategy[PerAxis]:
+    """One integer for each spatial axis."""
+    return st.tuples(*[st.integers(low, high)] * ndim)
+
+
+def paddings(
+    largest: int, ndim: int = 2, by_name: tuple[str, ...] = ("valid", "same")
+) -> st.SearchStrategy[Any]:
     """Every form that padding is given in."""
     return st.one_of(
         st.integers(0, largest),
-        pairs(0, largest),
-        st.tuples(pairs(0, largest), pairs(0, largest)),
-        st.sampled_from(["valid", "same"]),
+        axes(ndim, 0, largest),
+        st.tuples(*[pairs(0, largest)] * ndim),
+        st.sampled_from(by_name),
     )
 
 
-def _missing(size: Pair, kernel: Pair, dilation: Pair, padding: Any) -> Pair:
+def _sides(padding: Any, ndim: int) -> list[Pair]:
+    """Padding that is not "same" as a pair for each axis."""
+    if isinstance(padding, (int, str)):
+        padding = (padding if isinstance(padding, int) else 0,) * ndim
+    return [p if isinstance(p, tuple) else (p, p) for p in padding]
+
+
+def _missing(size: PerAxis, kernel: PerAxis, dilation: PerAxis, padding: Any) -> PerAxis:
     """How much the input must grow along each axis for the window to fit in it."""
     if padding == "same":
-        return (0, 0)
-    if padding == "valid":
-        padding = 0
-    if isinstance(padding, int):
-        padding = (padding, padding)
-    sides = [p if isinstance(p, tuple) else (p, p) for p in padding]
+        return (0,) * len(size)
     window = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    rows, columns = (max(0, w - n - sum(s)) for w, n, s in zip(window, size, sides, strict=True))
-    return rows, columns
+    sides = _sides(padding, len(size))
+    return tuple(max(0, w - n - sum(s)) for w, n, s in zip(window, size, sides, strict=True))
 
 
 @st.composite
@@ -232,12 +252,14 @@ def conv_cases(
     largest_channels: int = 6,
     largest_size: int = 12,
     x_dtypes: tuple[str, ...] = ("float32", "float64"),
+    ndim: int = 2,
+    largest_kernel: int = 7,
 ) -> ConvCase:
     """Any valid convolution, small: odd and tiny sizes, stride past the kernel, empty batches."""
-    kernel = draw(pairs(1, 7) | pairs(1, 3))
-    dilation = draw(pairs(1, 3) | st.just((1, 1)))
-    padding = draw(paddings(6))
-    size = draw(pairs(1, largest_size))
+    kernel = draw(axes(ndim, 1, largest_kernel) | axes(ndim, 1, 3))
+    dilation = draw(axes(ndim, 1, 3) | st.just((1,) * ndim))
+    padding = draw(paddings(largest_kernel - 1, ndim))
+    size = draw(axes(ndim, 1, largest_size))
     grow = _missing(size, kernel, dilation, padding)
     dtype = draw(st.sampled_from(["float32", "float64"]))
     batch = draw(st.integers(0, 3))
@@ -246,14 +268,78 @@ def conv_cases(
         groups=draw(st.integers(1, 4)),
         in_per_group=draw(st.integers(0, largest_channels)),
         out_per_group=draw(st.integers(0, largest_channels)),
-        size=(size[0] + grow[0], size[1] + grow[1]),
+        size=tuple(n + more for n, more in zip(size, grow, strict=True)),
         kernel=kernel,
-        stride=draw(pairs(1, 4) | st.just((1, 1))),
+        stride=draw(axes(ndim, 1, 4) | st.just((1,) * ndim)),
         dilation=dilation,
         padding=padding,
         bias=draw(st.booleans()),
         dtype=dtype,
         x_form=draw(forms(dtype, *x_dtypes)),
+        weight_memory=draw(st.sampled_from(list(MEMORY))),
+        grad_form=draw(forms(dtype)),
+        batched=batch != 1 or draw(st.booleans()),
+        seed=draw(st.integers(0, 2**32 - 1)),
+    )
+
+
+@dataclass(frozen=True)
+class TransposedCase(ConvCase):
+    """A valid transposed convolution; in and out are those of the operation itself."""
+
+    output_padding: PerAxis = (0, 0)
+
+    @property
+    def function(self) -> str:
+        return f"conv_transpose{len(self.size)}d"
+
+    @property
+    def weight_shape(self) -> PerAxis:
+        return (self.groups * self.in_per_group, self.out_per_group, *self.kernel)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings, "output_padding": self.output_padding}
+
+
+@st.composite
+def transposed_cases(
+    draw: st.DrawFn, ndim: int = 2, largest_channels: int = 4, largest_size: int = 6
+) -> TransposedCase:
+    """Any valid transposed convolution, small."""
+    kernel = draw(axes(ndim, 1, 5) | axes(ndim, 1, 3))
+    stride = draw(axes(ndim, 1, 4) | st.just((1,) * ndim))
+    dilation = draw(axes(ndim, 1, 3) | st.just((1,) * ndim))
+    extra = tuple(
+        draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)
+    )
+    padding = draw(paddings(4, ndim, ("valid",)))
+    size = draw(axes(ndim, 1, largest_size))
+    length = [
+        (n - 1) * s + d * (k - 1) + 1 + e - sum(sides)
+        for n, s, d, k, e, sides in zip(
+            size, stride, dilation, kernel, extra, _sides(padding, ndim), strict=True
+        )
+    ]
+    dtype = draw(st.sampled_from(["float32", "float64"]))
+    batch = draw(st.integers(0, 2))
+    return TransposedCase(
+        batch=batch,
+        groups=draw(st.integers(1, 3)),
+        in_per_group=draw(st.integers(0, largest_channels)),
+        out_per_group=draw(st.integers(0, largest_channels)),
+        # At stride s, ceil((1 - length) / s) more pixels make an output of one element.
+        size=tuple(
+            n + max(0, -((each - 1) // s)) for n, each, s in zip(size, length, stride, strict=True)
+        ),
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=padding,
+        output_padding=extra,
+        bias=draw(st.booleans()),
+        dtype=dtype,
+        x_form=draw(forms(dtype, "float32", "float64")),
         weight_memory=draw(st.sampled_from(list(MEMORY))),
         grad_form=draw(forms(dtype)),
         batched=batch != 1 or draw(st.booleans()),

@@ -18,27 +18,33 @@ import npconv
 from npconv import _native, functional, reference
 
 ELEMENTWISE = "*, isa=None, num_threads=None, out=None)"
+SETTINGS = "stride=1, padding=0, dilation=1, groups=1, *, "
+TRANSPOSED = "stride=1, padding=0, output_padding=0, groups=1, dilation=1, *, "
+HOW = "precision='standard', algorithm='auto', isa=None, num_threads=None"
+
+
+def convolutions(name, settings, layout):
+    """A family's four functions."""
+    where = f"padding_mode='constant', layout={layout!r}, "
+    return {
+        name: (
+            f"(x, weight, bias=None, {settings}{where}activation=None, add=None, {HOW}, out=None)"
+        ),
+        f"{name}_input_grad": f"(grad, weight, input_shape, {settings}{where}{HOW})",
+        f"{name}_weight_grad": f"(grad, x, weight_shape, {settings}{where}{HOW})",
+        f"{name}_backward": (
+            f"(grad, x, weight, {settings}needs=(True, True, True), {where}{HOW})"
+        ),
+    }
+
+
 OPERATIONS = {
-    "conv2d": (
-        "(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, "
-        "padding_mode='constant', layout='NCHW', activation=None, add=None, "
-        "precision='standard', algorithm='auto', isa=None, num_threads=None, out=None)"
-    ),
-    "conv2d_input_grad": (
-        "(grad, weight, input_shape, stride=1, padding=0, dilation=1, groups=1, *, "
-        "padding_mode='constant', layout='NCHW', precision='standard', algorithm='auto', "
-        "isa=None, num_threads=None)"
-    ),
-    "conv2d_weight_grad": (
-        "(grad, x, weight_shape, stride=1, padding=0, dilation=1, groups=1, *, "
-        "padding_mode='constant', layout='NCHW', precision='standard', algorithm='auto', "
-        "isa=None, num_threads=None)"
-    ),
-    "conv2d_backward": (
-        "(grad, x, weight, stride=1, padding=0, dilation=1, groups=1, *, "
-        "needs=(True, True, True), padding_mode='constant', layout='NCHW', "
-        "precision='standard', algorithm='auto', isa=None, num_threads=None)"
-    ),
+    **convolutions("conv1d", SETTINGS, "NCW"),
+    **convolutions("conv2d", SETTINGS, "NCHW"),
+    **convolutions("conv3d", SETTINGS, "NCDHW"),
+    **convolutions("conv_transpose1d", TRANSPOSED, "NCW"),
+    **convolutions("conv_transpose2d", TRANSPOSED, "NCHW"),
+    **convolutions("conv_transpose3d", TRANSPOSED, "NCDHW"),
     "max_pool2d": (
         "(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, "
         "return_indices=False, *, indices='flat', index_dtype='int64', layout='NCHW', isa=None, "
@@ -178,7 +184,7 @@ def test_operations_open_with_their_shapes(name):
     assert re.search(r"\(.*\) *\n? *-> \(", blocks[2])
 
 
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if name.startswith("conv2d")])
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if re.match(r"conv\dd", name)])
 def test_convolutions_say_that_they_are_cross_correlations(name):
     assert "cross-correlation" in inspect.getdoc(getattr(npconv, name))
 

@@ -61,7 +61,10 @@ static npc_status input_grad(npc_conv_problem *problem)
                                      .sources = npc_group_out(g),
                                      .sharers = 1,
                                      .weight = weight,
-                                     .target = problem->arrays->x};
+                                     .bias = problem->arrays->bias,
+                                     .target = problem->arrays->x,
+                                     .finish = npc_finish_of(problem)};
+    problem->finished = 1;
     const npc_status status = npc_depthwise_run(&depthwise, problem->team);
     free(weight);
     return status;

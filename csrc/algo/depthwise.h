@@ -20,7 +20,7 @@ typedef struct npc_depthwise {
     const char *weight; /* (channels, sources, taps), C-contiguous */
     const char *bias;   /* (channels,) or NULL */
     npc_array target;   /* stride of its spatial axes: from pixel to pixel of the window */
-    npc_finish finish;  /* of the forward convolution; else zero */
+    npc_finish finish;  /* what follows the sum */
 } npc_depthwise;
 
 /* Whether the rows that a window reads can be staged in a thread's scratch. */

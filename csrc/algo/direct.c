@@ -84,6 +84,10 @@ static npc_status run_phase(npc_conv_problem *problem, const npc_phase f[NPC_SPA
                               .rows = npc_group_in(g),
                               .weight = weight,
                               .target = *x};
+    if (problem->finished) {
+        gemm.bias = problem->arrays->bias;
+        gemm.finish = npc_finish_of(problem);
+    }
     for (int i = 0; i < NPC_SPATIAL; i++) {
         gemm.target.data += f[i].pixel0 * x->stride[2 + i];
         if (f[i].axis.pixels > 1) gemm.target.stride[2 + i] = x->stride[2 + i] * g->stride[i];
@@ -125,6 +129,8 @@ static npc_status input_grad(npc_conv_problem *problem)
         complete &= found == npc_min(g->stride[i], g->input[i]);
         largest *= npc_ceil_div(g->kernel[i], npc_max(counts[i], 1));
     }
+    /* An addend is found by its pixel's number, which is another one within a phase. */
+    problem->finished = complete && (npc_count(g->stride) == 1 || !problem->arrays->add.data);
     if (!complete) {
         zero_job job = {g, &problem->arrays->x, size};
         status = npc_parallel_for(problem->team, g->batch * g->in_channels, 0, zero_plane, &job);

@@ -7,7 +7,9 @@ enum { CONVERTED = 256 }; /* elements of `add` that are converted at a time */
 npc_finish npc_finish_of(const npc_conv_problem *problem)
 {
     const npc_conv_arrays *a = problem->arrays;
-    const int64_t *output = problem->geometry->output;
+    const npc_conv_geometry *g = problem->geometry;
+    const int transposed = problem->operation == NPC_INPUT_GRAD;
+    const int64_t *output = transposed ? g->input : g->output;
     const int64_t size = (int64_t)npc_dtype_size(problem->dtype);
     npc_finish f = {.kernels = problem->kernels,
                     .activation = a->activation,
@@ -15,7 +17,7 @@ npc_finish npc_finish_of(const npc_conv_problem *problem)
                     .output = {output[0], output[1], output[2]}};
     if (a->add.data) {
         f.add = &a->add;
-        f.add_is_y = a->add.data == a->y.data;
+        f.add_is_y = a->add.data == (transposed ? a->x.data : a->y.data);
         f.add_is_flat =
             npc_is_plain(&a->add, problem->dtype) && npc_extents_follow(&a->add, output, size);
     }

@@ -1,4 +1,5 @@
-/* finish.h: what follows the sum of a forward convolution, y = activation(sum + bias + add).
+/* finish.h: what follows the sum of a forward convolution, y = activation(sum + bias + add), or of
+ * an input gradient, with x in place of y.
  *
  * An algorithm calls npc_finish_rows on a part of its result while that is still in cache:
  *
@@ -48,6 +49,10 @@ void npc_finish_rows(const npc_finish *finish, const npc_finish_part *part);
 /* `rows` rows of a part from row `begin` on. */
 npc_finish_part npc_finish_part_rows(const npc_finish_part *part, int64_t begin, int64_t rows,
                                      npc_dtype dtype);
+
+/* What follows the sum of an input gradient that is a transposed convolution, x = activation(x +
+ * bias + add): a pass of its own, after an algorithm that did not set problem->finished. */
+npc_status npc_finish_input(const npc_conv_problem *problem);
 
 /* Starts to bring what npc_finish_rows will add into the cache, to be called before the sums of a
  * few rows are computed: they lie so far apart that the processor does not foresee them. */

@@ -18,7 +18,7 @@ typedef struct npc_implicit_gemm {
     const char *weight;     /* (groups * rows, channels * taps), C-contiguous */
     const char *bias;       /* (groups * rows,) or NULL */
     npc_array target;       /* stride of its spatial axes: from pixel to pixel of the window */
-    npc_finish finish;      /* of the forward convolution; else zero */
+    npc_finish finish;      /* what follows the sum */
 } npc_implicit_gemm;
 
 /* The forward convolution's product. */

@@ -278,6 +278,7 @@ static npc_status run(npc_conv_problem *p, int tile)
     j.view.bias = p->arrays->bias;
     const npc_finish finish = npc_finish_of(p);
     j.view.finish = &finish;
+    p->finished = 1;
     j.weights = (char *)(uintptr_t)p->prepared;
     j.prepared = p->prepared != NULL;
     plan(&j, team->threads);

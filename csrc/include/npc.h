@@ -89,7 +89,10 @@ typedef enum npc_activation {
  *
  * What follows is for NPC_FORWARD: y = activation(conv + bias + add), each step rounded to the
  * computation's dtype. add is of y's shape and any dtype, its data NULL if there is none; it may be
- * y itself (same data, strides and dtype) but not overlap it otherwise. */
+ * y itself (same data, strides and dtype) but not overlap it otherwise.
+ *
+ * NPC_INPUT_GRAD is also the transposed convolution, from y to x, and takes the same for x: bias
+ * (C,), add of x's shape, which may not overlap x, and an activation. */
 typedef struct npc_conv_arrays {
     npc_array x, y;
     void *weight;

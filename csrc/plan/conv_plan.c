@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "../algo/finish.h"
 #include "../core/fp_env.h"
 #include "conv_cost.h"
 #include "conv_memory.h"
@@ -184,7 +185,9 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
     if (chosen < 0) return NPC_UNSUPPORTED_ALGORITHM;
     status = npc_conv_take_prepared(&problem, algorithms[chosen]);
     if (status != NPC_OK) return status;
-    const npc_status done = is_trivial(&problem) ? NPC_OK : algorithms[chosen]->run(&problem);
+    npc_status done = is_trivial(&problem) ? NPC_OK : algorithms[chosen]->run(&problem);
+    if (done == NPC_OK && operation == NPC_INPUT_GRAD && !problem.finished)
+        done = npc_finish_input(&problem);
     npc_simple_info(info, names[operation], problem.kernels, &team);
     info->algorithm = algorithms[chosen]->name;
     info->workspace_bytes += problem.shared_bytes;

@@ -70,7 +70,7 @@ def conv_prepare(geometry, cnp.ndarray weight, cnp.ndarray out, tuple options):
 
 
 def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray out,
-                    tuple options):
+                    tuple options, bias=None, activation=None, double slope=0, add=None):
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
     cdef npc_options o
@@ -82,7 +82,14 @@ def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray 
     _check_out(out, arrays.x.dtype, False)
     arrays.weight = _operand(weight, "weight", _weight_shape(geometry), arrays.x.dtype)
     arrays.bias = NULL
+    if bias is not None:
+        arrays.bias = _operand(bias, "bias", (geometry.in_channels,), arrays.x.dtype)
     _nothing_follows(&arrays)
+    if activation is not None:
+        arrays.activation = _look_up(_activations, "activation", activation)
+        arrays.slope = slope
+    if add is not None:
+        _describe(&arrays.add, add, "add", _x_shape(geometry))
     with nogil:
         status = npc_conv(NPC_INPUT_GRAD, &g, &arrays, arrays.x.dtype, &o, npc_last_plan())
     _check_conv(status, NPC_INPUT_GRAD, &g, arrays.x.dtype, &o)

@@ -36,7 +36,15 @@ def conv_prepare(
     geometry: ConvGeometry, weight: _Array, out: _Array, options: _Options
 ) -> None: ...
 def conv_input_grad(
-    geometry: ConvGeometry, grad: _Array, weight: _Array, out: _Array, options: _Options
+    geometry: ConvGeometry,
+    grad: _Array,
+    weight: _Array,
+    out: _Array,
+    options: _Options,
+    bias: _Array | None = None,
+    activation: str | None = None,
+    slope: float = 0,
+    add: _Array | None = None,
 ) -> None: ...
 def conv_weight_grad(
     geometry: ConvGeometry, grad: _Array, x: _Array, out: _Array, options: _Options

@@ -36,6 +36,13 @@ WEIGHT_AXES = {
     2: "(K, C/groups, R, S)",
     3: "(K, C/groups, T, R, S)",
 }
+TRANSPOSED_WEIGHT_AXES = {
+    1: "(C, K/groups, S)",
+    2: "(C, K/groups, R, S)",
+    3: "(C, K/groups, T, R, S)",
+}
+LAYOUTS = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
+"""Channels first, which is built, and channels last."""
 PAD_MODES = ("constant", "reflect", "edge", "symmetric", "wrap")
 ACTIVATIONS = ("relu", "relu6", "leaky_relu")
 LEAKY_SLOPE = 0.01
@@ -45,7 +52,7 @@ PADDINGS_BY_NAME = ("same", "valid")
 _OVERLAP_WORK = 100_000
 # An array given for a few integers by mistake is not turned into a list of millions.
 _LONGEST_SETTING = 64
-_CONSTANT, _NCHW = "constant", "NCHW"
+_CONSTANT = "constant"
 _PAD_KINDS = "biufc"
 _PAD_ITEMSIZES = (1, 2, 4, 8, 16)
 
@@ -326,11 +333,11 @@ def same_shape(value: Array, name: str, expected: tuple[int, ...], why: str) -> 
         raise ValueError(f"{name} has shape {value.shape}, expected {expected}, {why}")
 
 
-def weight(value: object, ndim: int) -> Array:
-    """Check a (K, C/groups, ...) array."""
+def weight(value: object, ndim: int, axes: Mapping[int, str] = WEIGHT_AXES) -> Array:
+    """Check a (K, C/groups, ...) array, or one whose axes have other names."""
     checked = array(value, "weight")
     if checked.ndim != ndim + 2:
-        rank(checked, "weight", (ndim + 2,), WEIGHT_AXES[ndim])
+        rank(checked, "weight", (ndim + 2,), axes[ndim])
     return checked
 
 
@@ -377,6 +384,7 @@ def output(
     expected: tuple[int, ...],
     dtype: np.dtype[Any],
     add: Array | None = None,
+    /,
     **inputs: Array | None,
 ) -> Array:
     """Check that a caller's ``out`` can be written as it is and touches none of ``inputs``.
@@ -482,16 +490,19 @@ def flag(value: object, name: str) -> bool:
     return bool(value)
 
 
-def built_options(padding_mode: object = "constant", layout: object = "NCHW") -> None:
+def built_options(
+    padding_mode: object = "constant", layout: object = "NCHW", ndim: int = 2
+) -> None:
     """Raise NotImplementedError for the options whose place is kept but not filled."""
-    if padding_mode is _CONSTANT and layout is _NCHW:
+    first, last = LAYOUTS[ndim]
+    if padding_mode is _CONSTANT and layout is first:
         return  # the usual call; equal strings that are other objects go the long way
     if choice(padding_mode, "padding_mode", PAD_MODES) != "constant":
         raise NotImplementedError(
             f"padding_mode={padding_mode!r} is not built yet; pad with npconv.pad first"
         )
-    if choice(layout, "layout", ("NCHW", "NHWC")) != "NCHW":
-        raise NotImplementedError(f"layout={layout!r} is not built yet; transpose to NCHW")
+    if choice(layout, "layout", (first, last)) == last:
+        raise NotImplementedError(f"layout={layout!r} is not built yet; transpose to {first}")
 
 
 def activation(value: object) -> tuple[str | None, float]:

@@ -19,9 +19,9 @@ _ALIGNMENT = 64  # that the C core asks for
 class PreparedWeight:
     """What :func:`prepare` returns: a weight, ready for forward calls of one geometry.
 
-    It may be given wherever a weight is. ``conv2d`` uses what was prepared; everything else sees
-    the plain array, as ``numpy.asarray`` does, read-only. It cannot be changed, and any number of
-    threads may use it at once.
+    It may be given wherever a weight is. ``conv1d``, ``conv2d`` and ``conv3d`` use what was
+    prepared; everything else sees the plain array, as ``numpy.asarray`` does, read-only. It cannot
+    be changed, and any number of threads may use it at once.
 
     Pickles hold the plain weight and the arguments of :func:`prepare`, not what was made of them:
     where one is loaded, the weight is prepared again, for that machine's instruction set (unless
@@ -30,7 +30,7 @@ class PreparedWeight:
     Attributes
     ----------
     shape : tuple of int
-        (K, C/groups, R, S).
+        (K, C/groups, R, S), or with fewer or more spatial axes.
     dtype : dtype
         float32 or float64, of the calls that it serves.
     geometry : ConvGeometry
@@ -210,7 +210,7 @@ def prepare(
     algorithm: str = "auto",
     isa: str | None = None,
 ) -> PreparedWeight:
-    """Transform a convolution's weight once, for many calls of :func:`conv2d`.
+    """Transform a convolution's weight once, for many calls.
 
     ::
 
@@ -228,12 +228,13 @@ def prepare(
 
     Parameters
     ----------
-    weight : array_like, (K, C/groups, R, S)
-        The filters.
+    weight : array_like, (K, C/groups, S), (K, C/groups, R, S) or (K, C/groups, T, R, S)
+        The filters, for :func:`conv1d`, :func:`conv2d` or :func:`conv3d`.
     x_shape : (N, C, H, W), (C, H, W) or (H, W)
-        The shape of the images to come. N does not matter.
+        The shape of the images to come, for conv2d; likewise with W or D, H, W for the others. N
+        does not matter.
     stride, padding, dilation, groups
-        As :func:`conv2d` will be given them.
+        As the convolution will be given them.
     dtype : {"float32", "float64"}, optional
         The dtype that the calls compute in: NumPy's promotion of their inputs. The weight's own
         unless given.
@@ -254,7 +255,7 @@ def prepare(
 
     See Also
     --------
-    conv2d
+    conv1d, conv2d, conv3d
 
     Examples
     --------
@@ -273,12 +274,15 @@ def prepare(
     ValueError: weight was prepared for padding ((1, 1), (1, 1)), got ((0, 0), (0, 0))
     """
     options(algorithm, isa, None, precision)
-    filters = checks.weight(weight, 2)
+    filters = checks.array(weight, "weight")
+    checks.rank(filters, "weight", (3, 4, 5), " or ".join(checks.WEIGHT_AXES.values()))
+    ndim = filters.ndim - 2
     channels = filters.shape[1] * checks.integer(groups, "groups", 1)
-    shape = checks.shape(x_shape, "x_shape", (2, 3, 4), "(N, C, H, W), (C, H, W) or (H, W)")
-    images = (1, channels, *shape) if len(shape) == 2 else (1, *shape[-3:])
+    axes = f"{checks.BATCH_AXES[ndim]} or ({', '.join(checks.SPATIAL_AXES[ndim])})"
+    shape = checks.shape(x_shape, "x_shape", (ndim, ndim + 1, ndim + 2), axes)
+    images = (1, channels, *shape) if len(shape) == ndim else (1, *shape[-ndim - 1 :])
     geometry = conv_geometry(
-        2, images, filters.shape, stride, padding, dilation, groups, input_name="x_shape"
+        ndim, images, filters.shape, stride, padding, dilation, groups, input_name="x_shape"
     )
     kind = _computed_in(filters, dtype)
     # Always a copy: nobody else may change it.

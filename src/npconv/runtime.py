@@ -424,7 +424,9 @@ def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> E
     Parameters
     ----------
     operation : str or function
-        "conv2d", "conv2d_input_grad" or "conv2d_weight_grad", or the function itself.
+        A convolution or transposed convolution of any number of dimensions, or one of its two
+        gradients: "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose1d" and so
+        on, or the function itself.
     *args, **kwargs
         The arguments of the call.
 
@@ -474,8 +476,8 @@ def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> E
         dtype.name,
         _native.cpu_info()["isa"] if isa == "auto" else isa,
         {
-            "input": geometry.input_shape,
+            "input": geometry.output_shape if entry.transposed else geometry.input_shape,
             "weight": geometry.weight_shape,
-            "output": geometry.output_shape,
+            "output": geometry.input_shape if entry.transposed else geometry.output_shape,
         },
     )

@@ -26,6 +26,18 @@ from npconv.functional.convolution import (
     conv2d_input_grad,
     conv2d_weight_grad,
 )
+from npconv.functional.convolution1d import (
+    conv1d,
+    conv1d_backward,
+    conv1d_input_grad,
+    conv1d_weight_grad,
+)
+from npconv.functional.convolution3d import (
+    conv3d,
+    conv3d_backward,
+    conv3d_input_grad,
+    conv3d_weight_grad,
+)
 from npconv.functional.dropout import (
     dropout,
     dropout_backward,
@@ -49,6 +61,24 @@ from npconv.functional.softmax import (
     softmax,
     softmax_backward,
 )
+from npconv.functional.transposed1d import (
+    conv_transpose1d,
+    conv_transpose1d_backward,
+    conv_transpose1d_input_grad,
+    conv_transpose1d_weight_grad,
+)
+from npconv.functional.transposed2d import (
+    conv_transpose2d,
+    conv_transpose2d_backward,
+    conv_transpose2d_input_grad,
+    conv_transpose2d_weight_grad,
+)
+from npconv.functional.transposed3d import (
+    conv_transpose3d,
+    conv_transpose3d_backward,
+    conv_transpose3d_input_grad,
+    conv_transpose3d_weight_grad,
+)
 
 __all__ = [
     "add",
@@ -56,10 +86,30 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "col2im",
+    "conv1d",
+    "conv1d_backward",
+    "conv1d_input_grad",
+    "conv1d_weight_grad",
     "conv2d",
     "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "conv3d",
+    "conv3d_backward",
+    "conv3d_input_grad",
+    "conv3d_weight_grad",
+    "conv_transpose1d",
+    "conv_transpose1d_backward",
+    "conv_transpose1d_input_grad",
+    "conv_transpose1d_weight_grad",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
+    "conv_transpose2d_input_grad",
+    "conv_transpose2d_weight_grad",
+    "conv_transpose3d",
+    "conv_transpose3d_backward",
+    "conv_transpose3d_input_grad",
+    "conv_transpose3d_weight_grad",
     "dropout",
     "dropout_backward",
     "elu",

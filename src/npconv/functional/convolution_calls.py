@@ -46,7 +46,7 @@ def prepare_forward(
     out: object,
 ) -> Plan:
     """Check a forward call."""
-    checks.built_options(padding_mode, layout)
+    checks.built_options(padding_mode, layout, ndim)
     how = options(algorithm, isa, num_threads, precision)
     after = checks.activation(activation)
     images, batched = checks.batched(x, "x", ndim)
@@ -91,7 +91,7 @@ def prepare_input_grad(
     num_threads: object,
 ) -> Plan:
     """Check a call for the input's gradient."""
-    checks.built_options(padding_mode, layout)
+    checks.built_options(padding_mode, layout, ndim)
     how = options(algorithm, isa, num_threads, precision)
     shape, batched = checks.input_shape(input_shape, ndim)
     filters = checks.weight(weight, ndim)
@@ -120,7 +120,7 @@ def prepare_weight_grad(
     num_threads: object,
 ) -> Plan:
     """Check a call for the weight's gradient."""
-    checks.built_options(padding_mode, layout)
+    checks.built_options(padding_mode, layout, ndim)
     how = options(algorithm, isa, num_threads, precision)
     images, batched = checks.batched(x, "x", ndim)
     shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), checks.WEIGHT_AXES[ndim])
@@ -188,9 +188,9 @@ def run_backward(
     num_threads: object,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Check a call for the gradients that are needed, and compute them."""
-    checks.built_options(padding_mode, layout)
+    checks.built_options(padding_mode, layout, ndim)
     how = options(algorithm, isa, num_threads, precision)
-    need_dx, need_dweight, need_dbias = _three_flags(needs)
+    need_dx, need_dweight, need_dbias = three_flags(needs)
     images, batched = checks.batched(x, "x", ndim)
     filters = checks.weight(weight, ndim)
     geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
@@ -217,7 +217,8 @@ def _output_grad(grad: object, geometry: ConvGeometry, batched: bool) -> Array:
     return checked if batched else checked[np.newaxis]
 
 
-def _three_flags(needs: object) -> list[bool]:
+def three_flags(needs: object) -> list[bool]:
+    """Check which of the gradients are needed."""
     if not isinstance(needs, (tuple, list)) or len(needs) != 3:
         raise ValueError(
             f"needs must be three bools (dx, dweight, dbias), got {checks.show(needs)}"

@@ -41,6 +41,18 @@ from npconv.reference.convolution import (
     conv2d_input_grad,
     conv2d_weight_grad,
 )
+from npconv.reference.convolution1d import (
+    conv1d,
+    conv1d_backward,
+    conv1d_input_grad,
+    conv1d_weight_grad,
+)
+from npconv.reference.convolution3d import (
+    conv3d,
+    conv3d_backward,
+    conv3d_input_grad,
+    conv3d_weight_grad,
+)
 from npconv.reference.linear import (
     linear,
     linear_backward,
@@ -62,6 +74,24 @@ from npconv.reference.softmax import (
     softmax,
     softmax_backward,
 )
+from npconv.reference.transposed1d import (
+    conv_transpose1d,
+    conv_transpose1d_backward,
+    conv_transpose1d_input_grad,
+    conv_transpose1d_weight_grad,
+)
+from npconv.reference.transposed2d import (
+    conv_transpose2d,
+    conv_transpose2d_backward,
+    conv_transpose2d_input_grad,
+    conv_transpose2d_weight_grad,
+)
+from npconv.reference.transposed3d import (
+    conv_transpose3d,
+    conv_transpose3d_backward,
+    conv_transpose3d_input_grad,
+    conv_transpose3d_weight_grad,
+)
 
 __all__ = [
     "add",
@@ -69,10 +99,30 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "col2im",
+    "conv1d",
+    "conv1d_backward",
+    "conv1d_input_grad",
+    "conv1d_weight_grad",
     "conv2d",
     "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "conv3d",
+    "conv3d_backward",
+    "conv3d_input_grad",
+    "conv3d_weight_grad",
+    "conv_transpose1d",
+    "conv_transpose1d_backward",
+    "conv_transpose1d_input_grad",
+    "conv_transpose1d_weight_grad",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
+    "conv_transpose2d_input_grad",
+    "conv_transpose2d_weight_grad",
+    "conv_transpose3d",
+    "conv_transpose3d_backward",
+    "conv_transpose3d_input_grad",
+    "conv_transpose3d_weight_grad",
     "dropout",
     "dropout_backward",
     "elu",

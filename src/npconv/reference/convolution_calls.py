@@ -30,7 +30,7 @@ def forward(
     out: Any,
 ) -> Array:
     """Cross-correlation of ``ndim`` spatial dimensions."""
-    checks.built_options(padding_mode, layout)
+    checks.built_options(padding_mode, layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     name, slope = checks.activation(activation)
     x, batched = checks.batched(x, "x", ndim)
@@ -46,12 +46,13 @@ def forward(
     dtype = checks.float_dtype(x=x, weight=weight, bias=bias, add=add)
     if out is not None:
         checks.output(out, shape, dtype, add, x=x, weight=weight, bias=bias)
-    y = deliver(_conv(g, x, weight, bias), shape, dtype)
-    return deliver(_finish(y, add, name, slope), shape, dtype, out)
+    y = deliver(correlate(g, x, weight, bias), shape, dtype)
+    return deliver(finish(y, add, name, slope), shape, dtype, out)
 
 
 @quiet
-def _conv(g: ConvGeometry, x: Array, weight: Array, bias: Array | None) -> Array:
+def correlate(g: ConvGeometry, x: Array, weight: Array, bias: Array | None) -> Array:
+    """Sum, for each output, what lies under the taps."""
     x, weight = _grouped_input(g, x), _grouped_weight(g, weight)
     y = np.zeros((g.batch, g.groups, g.out_channels // g.groups, *g.output))
     for tap in taps(g):
@@ -62,7 +63,7 @@ def _conv(g: ConvGeometry, x: Array, weight: Array, bias: Array | None) -> Array
 
 
 @quiet
-def _finish(y: Array, add: Array | None, activation: str | None, slope: float) -> Array:
+def finish(y: Array, add: Array | None, activation: str | None, slope: float) -> Array:
     """Add and activate in the result's dtype, each step rounded, as it would be in NumPy.
 
     NaN passes through; relu and relu6 make +0 of every zero.
@@ -93,7 +94,7 @@ def input_grad(
     precision: Any,
 ) -> Array:
     """Gradient by the input."""
-    checks.built_options(padding_mode, layout)
+    checks.built_options(padding_mode, layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     shape, batched = checks.input_shape(input_shape, ndim)
     weight = checks.weight(weight, ndim)
@@ -102,11 +103,12 @@ def input_grad(
     )
     grad = gradient(grad, g.output_shape[not batched :], "convolution")
     dtype = checks.float_dtype(grad=grad, weight=weight)
-    return deliver(_conv_input_grad(g, grad, weight), shape[not batched :], dtype)
+    return deliver(spread(g, grad, weight), shape[not batched :], dtype)
 
 
 @quiet
-def _conv_input_grad(g: ConvGeometry, grad: Array, weight: Array) -> Array:
+def spread(g: ConvGeometry, grad: Array, weight: Array) -> Array:
+    """Send each output, times the weight of each tap, to the input under the tap."""
     grad, weight = _grouped_output(g, grad), _grouped_weight(g, weight)
     dx = np.zeros((g.batch, g.groups, g.in_channels // g.groups, *g.input))
     for tap in taps(g):
@@ -128,7 +130,7 @@ def weight_grad(
     precision: Any,
 ) -> Array:
     """Gradient by the weight."""
-    checks.built_options(padding_mode, layout)
+    checks.built_options(padding_mode, layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     x, batched = checks.batched(x, "x", ndim)
     shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), checks.WEIGHT_AXES[ndim])
@@ -137,11 +139,12 @@ def weight_grad(
     )
     grad = gradient(grad, g.output_shape[not batched :], "convolution")
     dtype = checks.float_dtype(grad=grad, x=x)
-    return deliver(_conv_weight_grad(g, grad, x), shape, dtype)
+    return deliver(collect(g, grad, x), shape, dtype)
 
 
 @quiet
-def _conv_weight_grad(g: ConvGeometry, grad: Array, x: Array) -> Array:
+def collect(g: ConvGeometry, grad: Array, x: Array) -> Array:
+    """Sum, for each tap, the inputs that it met times the outputs it met them for."""
     grad, x = _grouped_output(g, grad), _grouped_input(g, x)
     shape = (g.groups, g.out_channels // g.groups, g.in_channels // g.groups)
     dweight = np.zeros((*shape, *g.kernel))
@@ -165,13 +168,9 @@ def backward(
     precision: Any,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Gradients by input, weight and bias; None where ``needs`` is False."""
-    checks.built_options(padding_mode, layout)
+    checks.built_options(padding_mode, layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
-    if not isinstance(needs, (tuple, list)) or len(needs) != 3:
-        raise ValueError(
-            f"needs must be three bools (dx, dweight, dbias), got {checks.show(needs)}"
-        )
-    needs_x, needs_weight, needs_bias = [checks.flag(item, "needs") for item in needs]
+    needs_x, needs_weight, needs_bias = three_flags(needs)
     x, batched = checks.batched(x, "x", ndim)
     weight = checks.weight(weight, ndim)
     g = geometry.conv_geometry(ndim, x.shape, weight.shape, stride, padding, dilation, groups)
@@ -179,16 +178,25 @@ def backward(
     dtype = checks.float_dtype(grad=grad, x=x, weight=weight)
     dx = dweight = dbias = None
     if needs_x:
-        dx = deliver(_conv_input_grad(g, grad, weight), g.input_shape[not batched :], dtype)
+        dx = deliver(spread(g, grad, weight), g.input_shape[not batched :], dtype)
     if needs_weight:
-        dweight = deliver(_conv_weight_grad(g, grad, x), weight.shape, dtype)
+        dweight = deliver(collect(g, grad, x), weight.shape, dtype)
     if needs_bias:
-        dbias = deliver(_conv_bias_grad(g, grad), weight.shape[:1], dtype)
+        dbias = deliver(_bias_grad(g, grad), weight.shape[:1], dtype)
     return dx, dweight, dbias
 
 
+def three_flags(needs: Any) -> list[bool]:
+    """Check which of the gradients are needed."""
+    if not isinstance(needs, (tuple, list)) or len(needs) != 3:
+        raise ValueError(
+            f"needs must be three bools (dx, dweight, dbias), got {checks.show(needs)}"
+        )
+    return [checks.flag(item, "needs") for item in needs]
+
+
 @quiet
-def _conv_bias_grad(g: ConvGeometry, grad: Array) -> Array:
+def _bias_grad(g: ConvGeometry, grad: Array) -> Array:
     dbias: Array = _grouped_output(g, grad).sum(axis=(0, 3, 4, 5))
     return dbias
 

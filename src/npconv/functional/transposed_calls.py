@@ -1,0 +1,216 @@
+"""What the transposed convolutions of one, two and three dimensions share.
+
+A transposed convolution is the input gradient of the convolution that its geometry describes, so
+it runs on the same engines with the roles of input and output exchanged: forward is that
+convolution's input gradient, the input's gradient is that convolution, and the weight's gradient
+is the same with x and grad in each other's place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npconv import checks
+from npconv.checks import TRANSPOSED_WEIGHT_AXES, Array
+from npconv.functional.convolution_calls import Plan, three_flags
+from npconv.geometry import ConvGeometry, pixels_geometry, transposed_geometry
+from npconv.runtime import native, options
+
+_OUTPUT = "the shape of this transposed convolution's output"
+
+
+def prepare_forward(
+    ndim: int,
+    x: object,
+    weight: object,
+    bias: object,
+    stride: object,
+    padding: object,
+    output_padding: object,
+    groups: object,
+    dilation: object,
+    padding_mode: object,
+    layout: object,
+    activation: object,
+    add: object,
+    precision: object,
+    algorithm: object,
+    isa: object,
+    num_threads: object,
+    out: object,
+) -> Plan:
+    """Check a forward call."""
+    checks.built_options(padding_mode, layout, ndim)
+    how = options(algorithm, isa, num_threads, precision)
+    after = checks.activation(activation)
+    images, batched = checks.batched(x, "x", ndim)
+    filters = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
+    geometry = transposed_geometry(
+        ndim, images.shape, filters.shape, stride, padding, output_padding, dilation, groups
+    )
+    offsets = None
+    if bias is not None:
+        offsets = checks.array(bias, "bias")
+        why = "one for each output channel"
+        checks.same_shape(offsets, "bias", (geometry.in_channels,), why)
+    shape = geometry.input_shape[not batched :]
+    addend = None
+    if add is not None:
+        addend = checks.array(add, "add")
+        checks.same_shape(addend, "add", shape, _OUTPUT)
+    dtype = checks.float_dtype(x=images, weight=filters, bias=offsets, add=addend)
+    if out is not None:
+        inputs = {"x": images, "weight": filters, "bias": offsets, "add": addend}
+        out = checks.output(out, shape, dtype, **inputs)
+    if addend is not None and not batched:
+        addend = addend[np.newaxis]
+    return geometry, dtype, how, (images, filters, offsets, after, addend), shape, batched, out
+
+
+def prepare_input_grad(
+    ndim: int,
+    grad: object,
+    weight: object,
+    input_shape: object,
+    stride: object,
+    padding: object,
+    output_padding: object,
+    groups: object,
+    dilation: object,
+    padding_mode: object,
+    layout: object,
+    precision: object,
+    algorithm: object,
+    isa: object,
+    num_threads: object,
+) -> Plan:
+    """Check a call for the input's gradient."""
+    checks.built_options(padding_mode, layout, ndim)
+    how = options(algorithm, isa, num_threads, precision)
+    shape, batched = checks.input_shape(input_shape, ndim)
+    filters = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
+    geometry = transposed_geometry(
+        ndim, shape, filters.shape, stride, padding, output_padding, dilation, groups,
+        input_name="input_shape",
+    )  # fmt: skip
+    errors = _output_grad(grad, geometry, batched)
+    dtype = checks.float_dtype(grad=errors, weight=filters)
+    return geometry, dtype, how, (errors, filters), shape[not batched :], batched, None
+
+
+def prepare_weight_grad(
+    ndim: int,
+    grad: object,
+    x: object,
+    weight_shape: object,
+    stride: object,
+    padding: object,
+    output_padding: object,
+    groups: object,
+    dilation: object,
+    padding_mode: object,
+    layout: object,
+    precision: object,
+    algorithm: object,
+    isa: object,
+    num_threads: object,
+) -> Plan:
+    """Check a call for the weight's gradient."""
+    checks.built_options(padding_mode, layout, ndim)
+    how = options(algorithm, isa, num_threads, precision)
+    images, batched = checks.batched(x, "x", ndim)
+    axes = TRANSPOSED_WEIGHT_AXES[ndim]
+    shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), axes)
+    geometry = transposed_geometry(
+        ndim, images.shape, shape, stride, padding, output_padding, dilation, groups,
+        weight_name="weight_shape",
+    )  # fmt: skip
+    errors = _output_grad(grad, geometry, batched)
+    dtype = checks.float_dtype(grad=errors, x=images)
+    return geometry, dtype, how, (errors, images), shape, True, None
+
+
+def run_forward(plan: Plan) -> Array:
+    """Compute a checked forward call."""
+    geometry, dtype, how, operands, shape, batched, out = plan
+    x, weight, bias, (activation, slope), add = operands
+    y = native.empty(shape, dtype) if out is None else out
+    native.conv_input_grad(
+        geometry,
+        x,
+        checks.settled(weight, dtype),
+        y if batched else y[np.newaxis],
+        how,
+        None if bias is None else checks.settled(bias, dtype),
+        activation,
+        slope,
+        add,
+    )
+    return y
+
+
+def run_input_grad(plan: Plan) -> Array:
+    """Compute the input's gradient."""
+    geometry, dtype, how, (grad, weight), shape, batched, _ = plan
+    dx = native.empty(shape, dtype)
+    native.conv_forward(
+        geometry, grad, checks.settled(weight, dtype), None, dx if batched else dx[np.newaxis], how
+    )
+    return dx
+
+
+def run_weight_grad(plan: Plan) -> Array:
+    """Compute the weight's gradient."""
+    geometry, dtype, how, (grad, x), shape, _, _ = plan
+    dweight = native.empty(shape, dtype)
+    native.conv_weight_grad(geometry, x, grad, dweight, how)
+    return dweight
+
+
+def run_backward(
+    ndim: int,
+    grad: object,
+    x: object,
+    weight: object,
+    stride: object,
+    padding: object,
+    output_padding: object,
+    groups: object,
+    dilation: object,
+    needs: object,
+    padding_mode: object,
+    layout: object,
+    precision: object,
+    algorithm: object,
+    isa: object,
+    num_threads: object,
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Check a call for the gradients that are needed, and compute them."""
+    checks.built_options(padding_mode, layout, ndim)
+    how = options(algorithm, isa, num_threads, precision)
+    need_dx, need_dweight, need_dbias = three_flags(needs)
+    images, batched = checks.batched(x, "x", ndim)
+    filters = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
+    geometry = transposed_geometry(
+        ndim, images.shape, filters.shape, stride, padding, output_padding, dilation, groups
+    )
+    errors = _output_grad(grad, geometry, batched)
+    dtype = checks.float_dtype(grad=errors, x=images, weight=filters)
+    dx = dweight = dbias = None
+    if need_dx:
+        shape = geometry.output_shape[not batched :]
+        dx = run_input_grad((geometry, dtype, how, (errors, filters), shape, batched, None))
+    if need_dweight:
+        operands = (errors, images)
+        dweight = run_weight_grad((geometry, dtype, how, operands, filters.shape, True, None))
+    if need_dbias:
+        dbias = native.empty((geometry.in_channels,), dtype)
+        native.conv_bias_grad(pixels_geometry(ndim, errors.shape), errors, dbias, how)
+    return dx, dweight, dbias
+
+
+def _output_grad(grad: object, geometry: ConvGeometry, batched: bool) -> Array:
+    """``grad`` with a batch axis, if it has the shape of the output."""
+    checked = checks.array(grad, "grad")
+    checks.same_shape(checked, "grad", geometry.input_shape[not batched :], _OUTPUT)
+    return checked if batched else checked[np.newaxis]

@@ -1,0 +1,166 @@
+"""What the reference transposed convolutions of one, two and three dimensions share.
+
+The geometry is that of the convolution that is transposed: what a transposed convolution reads
+are that one's outputs, and what it makes are that one's inputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconv import checks, geometry
+from npconv.checks import TRANSPOSED_WEIGHT_AXES, Array
+from npconv.reference.convolution_calls import collect, correlate, finish, spread, three_flags
+from npconv.reference.delivery import deliver, gradient, quiet
+
+_OPERATION = "transposed convolution"
+
+
+def forward(
+    ndim: int,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+    padding_mode: Any,
+    layout: Any,
+    activation: Any,
+    add: Any,
+    precision: Any,
+    out: Any,
+) -> Array:
+    """Transposed convolution of ``ndim`` spatial dimensions."""
+    checks.built_options(padding_mode, layout, ndim)
+    checks.choice(precision, "precision", ("standard", "strict"))
+    name, slope = checks.activation(activation)
+    x, batched = checks.batched(x, "x", ndim)
+    weight = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
+    g = geometry.transposed_geometry(
+        ndim, x.shape, weight.shape, stride, padding, output_padding, dilation, groups
+    )
+    if bias is not None:
+        bias = checks.array(bias, "bias")
+        checks.same_shape(bias, "bias", (g.in_channels,), "one for each output channel")
+    shape = g.input_shape[not batched :]
+    if add is not None:
+        add = checks.array(add, "add")
+        checks.same_shape(add, "add", shape, f"the shape of this {_OPERATION}'s output")
+    dtype = checks.float_dtype(x=x, weight=weight, bias=bias, add=add)
+    if out is not None:
+        checks.output(out, shape, dtype, x=x, weight=weight, bias=bias, add=add)
+    sums = spread(g, x, weight)
+    if bias is not None:
+        sums = _add_bias(sums, bias)
+    y = deliver(sums, shape, dtype)
+    return deliver(finish(y, add, name, slope), shape, dtype, out)
+
+
+@quiet
+def _add_bias(sums: Array, bias: Array) -> Array:
+    """To (N, groups, K/groups, D, H, W)."""
+    total: Array = sums + bias.astype(sums.dtype).reshape(sums.shape[1], -1, 1, 1, 1)
+    return total
+
+
+def input_grad(
+    ndim: int,
+    grad: Any,
+    weight: Any,
+    input_shape: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+    padding_mode: Any,
+    layout: Any,
+    precision: Any,
+) -> Array:
+    """Gradient by the input."""
+    checks.built_options(padding_mode, layout, ndim)
+    checks.choice(precision, "precision", ("standard", "strict"))
+    shape, batched = checks.input_shape(input_shape, ndim)
+    weight = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
+    g = geometry.transposed_geometry(
+        ndim, shape, weight.shape, stride, padding, output_padding, dilation, groups,
+        input_name="input_shape",
+    )  # fmt: skip
+    grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
+    dtype = checks.float_dtype(grad=grad, weight=weight)
+    return deliver(correlate(g, grad, weight, None), shape[not batched :], dtype)
+
+
+def weight_grad(
+    ndim: int,
+    grad: Any,
+    x: Any,
+    weight_shape: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+    padding_mode: Any,
+    layout: Any,
+    precision: Any,
+) -> Array:
+    """Gradient by the weight."""
+    checks.built_options(padding_mode, layout, ndim)
+    checks.choice(precision, "precision", ("standard", "strict"))
+    x, batched = checks.batched(x, "x", ndim)
+    axes = TRANSPOSED_WEIGHT_AXES[ndim]
+    shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), axes)
+    g = geometry.transposed_geometry(
+        ndim, x.shape, shape, stride, padding, output_padding, dilation, groups,
+        weight_name="weight_shape",
+    )  # fmt: skip
+    grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
+    dtype = checks.float_dtype(grad=grad, x=x)
+    return deliver(collect(g, x, grad), shape, dtype)
+
+
+def backward(
+    ndim: int,
+    grad: Any,
+    x: Any,
+    weight: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+    needs: Any,
+    padding_mode: Any,
+    layout: Any,
+    precision: Any,
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Gradients by input, weight and bias; None where ``needs`` is False."""
+    checks.built_options(padding_mode, layout, ndim)
+    checks.choice(precision, "precision", ("standard", "strict"))
+    needs_x, needs_weight, needs_bias = three_flags(needs)
+    x, batched = checks.batched(x, "x", ndim)
+    weight = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
+    g = geometry.transposed_geometry(
+        ndim, x.shape, weight.shape, stride, padding, output_padding, dilation, groups
+    )
+    grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
+    dtype = checks.float_dtype(grad=grad, x=x, weight=weight)
+    dx = dweight = dbias = None
+    if needs_x:
+        dx = deliver(correlate(g, grad, weight, None), g.output_shape[not batched :], dtype)
+    if needs_weight:
+        dweight = deliver(collect(g, x, grad), weight.shape, dtype)
+    if needs_bias:
+        dbias = deliver(_bias_grad(grad.reshape(g.input_shape)), (g.in_channels,), dtype)
+    return dx, dweight, dbias
+
+
+@quiet
+def _bias_grad(grad: Array) -> Array:
+    """Sum (N, K, ...) over all axes but the second."""
+    dbias: Array = grad.astype("f8").sum(axis=(0, *range(2, grad.ndim)))
+    return dbias
