@@ -1,0 +1,47 @@
+"""PyTorch's functional interface on NumPy arrays.
+
+::
+
+    import npconv.compat.functional as F
+
+    y = F.max_pool2d(F.relu(F.conv2d(x, weight, bias, padding=1)), 2)
+
+Names, arguments and conventions are those of ``torch.nn.functional``: padding from the last axis
+backwards, and its names of modes. ``inplace=True`` writes into the input.
+"""
+
+from npconv.compat.functional._activation import (
+    dropout,
+    elu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    relu6,
+    sigmoid,
+    softmax,
+    tanh,
+)
+from npconv.compat.functional._convolution import conv2d
+from npconv.compat.functional._normalisation import batch_norm, linear, local_response_norm
+from npconv.compat.functional._padding import fold, pad, unfold
+from npconv.compat.functional._pooling import max_pool2d
+
+__all__ = [
+    "batch_norm",
+    "conv2d",
+    "dropout",
+    "elu",
+    "fold",
+    "leaky_relu",
+    "linear",
+    "local_response_norm",
+    "log_softmax",
+    "max_pool2d",
+    "pad",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "softmax",
+    "tanh",
+    "unfold",
+]
