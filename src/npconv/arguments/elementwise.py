@@ -70,7 +70,7 @@ def output(
     if out is None:
         return None
     for operand in inputs:
-        checks.output(out, expected, dtype, add=operand)
+        checks.output(out, expected, dtype, operand)
     return checks.output(out, expected, dtype)
 
 
