@@ -100,6 +100,31 @@ OPERATIONS = {
     "elu": f"(x, alpha=1.0, {ELEMENTWISE}",
     "elu_backward": f"(grad, y, alpha=1.0, {ELEMENTWISE}",
 }
+
+
+def _poolings(ndim, layout):
+    """The poolings of one number of dimensions."""
+    run = f"layout={layout!r}, isa=None, num_threads=None"
+    windows = "kernel_size, stride=None, padding=0"
+    average = (
+        f"{windows}, ceil_mode=False, count_include_pad=True, divisor_override=None, *, dilation=1"
+    )
+    return {
+        f"avg_pool{ndim}d": f"(x, {average}, {run}, out=None)",
+        f"avg_pool{ndim}d_backward": f"(grad, input_shape, {average}, {run})",
+        f"adaptive_avg_pool{ndim}d": f"(x, output_size, *, {run}, out=None)",
+        f"adaptive_avg_pool{ndim}d_backward": f"(grad, input_shape, *, {run})",
+    }
+
+
+for _ndim, _layout in ((1, "NCW"), (2, "NCHW"), (3, "NCDHW")):
+    OPERATIONS |= _poolings(_ndim, _layout)
+OPERATIONS |= {
+    "global_avg_pool": "(x, *, channels_last=False, isa=None, num_threads=None, out=None)",
+    "global_avg_pool_backward": (
+        "(grad, input_shape, *, channels_last=False, isa=None, num_threads=None)"
+    ),
+}
 RUNTIME = {
     "set_num_threads": "(n)",
     "get_num_threads": "()",

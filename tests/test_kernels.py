@@ -145,6 +145,8 @@ def sweep_others(isa: str, dtype: str) -> None:
             assert_same_values(at, indices)
             dx = npconv.max_pool2d_backward(y, at, x.shape, **settings, isa=isa)
             assert_same_values(dx, reference.max_pool2d_backward(y, at, x.shape, **settings))
+            mean = npconv.avg_pool2d(x, **settings, isa=isa)
+            assert_same_values(mean, reference.avg_pool2d(x, **settings))
         cols = reference.im2col(x, 2)
         dx = npconv.col2im(cols, x.shape, 2, isa=isa)
         assert_same_values(dx, reference.col2im(cols, x.shape, 2))

@@ -12,12 +12,15 @@ import npconv
 from npconv import reference
 from npconv.layers import (
     ELU,
+    AdaptiveAvgPool2d,
+    AvgPool2d,
     BatchNorm2d,
     Concat,
     Conv2d,
     DenseBlock,
     Dropout,
     Flatten,
+    GlobalAvgPool2d,
     Identity,
     Layer,
     LeakyReLU,
@@ -106,6 +109,24 @@ ROWS = [
         lambda rng: MaxPool2d(3, 2, 1, ceil_mode=True),
         (2, 2, 6, 6),
         lambda x, p: reference.max_pool2d(x, 3, 2, 1, ceil_mode=True),
+    ),
+    Row(
+        "AvgPool2d",
+        lambda rng: AvgPool2d(3, 2, 1, count_include_pad=False),
+        (2, 2, 6, 6),
+        lambda x, p: reference.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+    ),
+    Row(
+        "GlobalAvgPool2d",
+        lambda rng: GlobalAvgPool2d(),
+        (2, 3, 4, 5),
+        lambda x, p: x.mean(axis=(2, 3), keepdims=True),
+    ),
+    Row(
+        "AdaptiveAvgPool2d",
+        lambda rng: AdaptiveAvgPool2d((2, None)),
+        (2, 3, 5, 4),
+        lambda x, p: reference.adaptive_avg_pool2d(x, (2, 4)),
     ),
     Row(
         "Pad2d",

@@ -60,12 +60,15 @@ typedef struct npc_conv_geometry {
     int64_t pad_before[NPC_SPATIAL], pad_after[NPC_SPATIAL];
 } npc_conv_geometry;
 
-/* (N, C, D, H, W) -> (N, C, OD, OH, OW); every window touches the input. */
+/* (N, C, D, H, W) -> (N, C, OD, OH, OW). `adaptive`: along an axis of n elements, the window of
+ * output i of m is [floor(i n / m), ceil((i + 1) n / m)); the members behind `output` are unused.
+ */
 typedef struct npc_pool_geometry {
     int64_t batch, channels;
     int64_t input[NPC_SPATIAL], kernel[NPC_SPATIAL], output[NPC_SPATIAL];
     int64_t stride[NPC_SPATIAL], dilation[NPC_SPATIAL];
     int64_t pad_before[NPC_SPATIAL], pad_after[NPC_SPATIAL];
+    int adaptive;
 } npc_pool_geometry;
 
 typedef enum npc_conv_operation {
@@ -170,7 +173,8 @@ const char *npc_conv_algorithm_name(int algorithm);
  * number in a window of at most 256 taps. */
 typedef enum npc_index_kind { NPC_INDEX_FLAT, NPC_INDEX_WINDOW, NPC_INDEX_BYTE } npc_index_kind;
 
-/* x -> y, and indices (N, C, OD, OH, OW) C-contiguous or NULL. NaN wins, the first of equals wins,
+/* x -> y, and indices (N, C, OD, OH, OW) C-contiguous or NULL. Every window touches the input, none
+ * is adaptive. NaN wins, the first of equals wins,
  * padding never wins. */
 npc_status npc_max_pool(const npc_pool_geometry *geometry, const npc_array *x, const npc_array *y,
                         void *indices, npc_index_kind kind, npc_dtype dtype,
@@ -181,6 +185,32 @@ npc_status npc_max_pool(const npc_pool_geometry *geometry, const npc_array *x, c
 npc_status npc_max_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
                                  const void *indices, npc_index_kind kind, const npc_array *dx,
                                  npc_dtype dtype, const npc_options *options, npc_plan_info *info);
+
+/* What the sum of a window is divided by: `divisor`, or if that is 0 the number of its elements, of
+ * those in the padding too if `include_pad` is set (but not of those behind it). */
+typedef struct npc_avg_rule {
+    int include_pad;
+    double divisor;
+} npc_avg_rule;
+
+/* x -> y, means of windows, which may reach anywhere; without elements, 0. */
+npc_status npc_avg_pool(const npc_pool_geometry *geometry, const npc_array *x, const npc_array *y,
+                        const npc_avg_rule *rule, npc_dtype dtype, const npc_options *options,
+                        npc_plan_info *info);
+/* grad (N, C, OD, OH, OW) -> dx (N, C, D, H, W). */
+npc_status npc_avg_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
+                                 const npc_array *dx, const npc_avg_rule *rule, npc_dtype dtype,
+                                 const npc_options *options, npc_plan_info *info);
+
+/* x -> y = (sum of |x|^norm)^(1/norm) over windows; norm > 0. */
+npc_status npc_lp_pool(const npc_pool_geometry *geometry, const npc_array *x, const npc_array *y,
+                       double norm, npc_dtype dtype, const npc_options *options,
+                       npc_plan_info *info);
+/* grad, x, y -> dx. */
+npc_status npc_lp_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
+                                const npc_array *x, const npc_array *y, const npc_array *dx,
+                                double norm, npc_dtype dtype, const npc_options *options,
+                                npc_plan_info *info);
 
 /* Column matrices: cols (N, C*KD*R*S, OD*OH*OW) with byte strides cols->stride[0..2]; x and dx
  * (N, C, D, H, W). groups and out_channels of the geometry are ignored. */

@@ -13,6 +13,14 @@ cdef void *_index_pointer(cnp.ndarray indices, tuple shape, npc_index_kind *kind
     return cnp.PyArray_DATA(indices)
 
 
+cdef tuple _pool_input_shape(object g):
+    return (g.batch, g.channels, *g.input[3 - g.ndim:])
+
+
+cdef tuple _pool_output_shape(object g):
+    return (g.batch, g.channels, *g.output[3 - g.ndim:])
+
+
 def max_pool_forward(geometry, cnp.ndarray x, cnp.ndarray out, indices, index_kind,
                      tuple options):
     cdef npc_pool_geometry g
@@ -63,4 +71,63 @@ def max_pool_backward(geometry, cnp.ndarray grad, cnp.ndarray indices, cnp.ndarr
             f"indices must point into the {what}, expected values from 0 to "
             f"{limit[0] * limit[1] * limit[2] - 1}, got values from {indices.min()} to "
             f"{indices.max()}" + ("" if kind == NPC_INDEX_FLAT else " or into the padding"))
+    _check(status)
+
+
+def avg_pool(geometry, bint backward, bint include_pad, double divisor, cnp.ndarray source,
+             cnp.ndarray out, tuple options):
+    """Means of windows, or their gradients' way back; `divisor` 0: what the windows hold."""
+    cdef npc_pool_geometry g
+    cdef npc_array given, target
+    cdef npc_options o
+    cdef npc_avg_rule rule
+    cdef npc_status status
+    cdef tuple x_shape = _pool_input_shape(geometry), y_shape = _pool_output_shape(geometry)
+    _read_pool_geometry(&g, geometry)
+    _read_options(&o, options)
+    _describe(&given, source, "grad" if backward else "x", y_shape if backward else x_shape)
+    _describe(&target, out, "out", x_shape if backward else y_shape)
+    _check_out(out, target.dtype, False)
+    rule.include_pad = include_pad
+    rule.divisor = divisor
+    with nogil:
+        if backward:
+            status = npc_avg_pool_backward(&g, &given, &target, &rule, target.dtype, &o,
+                                           npc_last_plan())
+        else:
+            status = npc_avg_pool(&g, &given, &target, &rule, target.dtype, &o, npc_last_plan())
+    _check(status)
+
+
+def lp_pool_forward(geometry, double norm, cnp.ndarray x, cnp.ndarray out, tuple options):
+    cdef npc_pool_geometry g
+    cdef npc_array source, target
+    cdef npc_options o
+    cdef npc_status status
+    _read_pool_geometry(&g, geometry)
+    _read_options(&o, options)
+    _describe(&source, x, "x", _pool_input_shape(geometry))
+    _describe(&target, out, "out", _pool_output_shape(geometry))
+    _check_out(out, target.dtype, False)
+    with nogil:
+        status = npc_lp_pool(&g, &source, &target, norm, target.dtype, &o, npc_last_plan())
+    _check(status)
+
+
+def lp_pool_backward(geometry, double norm, cnp.ndarray grad, cnp.ndarray x, cnp.ndarray y,
+                     cnp.ndarray out, tuple options):
+    cdef npc_pool_geometry g
+    cdef npc_array errors, source, powers, target
+    cdef npc_options o
+    cdef npc_status status
+    _read_pool_geometry(&g, geometry)
+    _read_options(&o, options)
+    _describe(&errors, grad, "grad", _pool_output_shape(geometry))
+    _describe(&source, x, "x", _pool_input_shape(geometry))
+    _describe(&powers, y, "y", _pool_output_shape(geometry))
+    _describe(&target, out, "out", _pool_input_shape(geometry))
+    _check_out(out, target.dtype, False)
+    with nogil:
+        status = npc_lp_pool_backward(&g, &errors, &source, &powers, &target, norm, target.dtype,
+                                      &o, npc_last_plan())
     _check(status)

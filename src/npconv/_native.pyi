@@ -68,6 +68,27 @@ def max_pool_backward(
     index_kind: str,
     options: _Options,
 ) -> None: ...
+def avg_pool(
+    geometry: PoolGeometry,
+    backward: bool,
+    include_pad: bool,
+    divisor: float,
+    source: _Array,
+    out: _Array,
+    options: _Options,
+) -> None: ...
+def lp_pool_forward(
+    geometry: PoolGeometry, norm: float, x: _Array, out: _Array, options: _Options
+) -> None: ...
+def lp_pool_backward(
+    geometry: PoolGeometry,
+    norm: float,
+    grad: _Array,
+    x: _Array,
+    y: _Array,
+    out: _Array,
+    options: _Options,
+) -> None: ...
 def pad_forward(
     geometry: PadGeometry,
     mode: str,

@@ -53,6 +53,7 @@ cdef extern from "npc.h" nogil:
         int64_t dilation[3]
         int64_t pad_before[3]
         int64_t pad_after[3]
+        int adaptive
 
     ctypedef enum npc_conv_operation:
         NPC_FORWARD
@@ -131,6 +132,24 @@ cdef extern from "npc.h" nogil:
                                      const void *indices, npc_index_kind kind,
                                      const npc_array *dx, npc_dtype dtype,
                                      const npc_options *options, npc_plan_info *info)
+
+    ctypedef struct npc_avg_rule:
+        int include_pad
+        double divisor
+    npc_status npc_avg_pool(const npc_pool_geometry *geometry, const npc_array *x,
+                            const npc_array *y, const npc_avg_rule *rule, npc_dtype dtype,
+                            const npc_options *options, npc_plan_info *info)
+    npc_status npc_avg_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
+                                     const npc_array *dx, const npc_avg_rule *rule,
+                                     npc_dtype dtype, const npc_options *options,
+                                     npc_plan_info *info)
+    npc_status npc_lp_pool(const npc_pool_geometry *geometry, const npc_array *x,
+                           const npc_array *y, double norm, npc_dtype dtype,
+                           const npc_options *options, npc_plan_info *info)
+    npc_status npc_lp_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
+                                    const npc_array *x, const npc_array *y, const npc_array *dx,
+                                    double norm, npc_dtype dtype, const npc_options *options,
+                                    npc_plan_info *info)
 
     npc_status npc_im2col(const npc_conv_geometry *geometry, const npc_array *x,
                           const npc_array *cols, npc_dtype dtype, const npc_options *options,

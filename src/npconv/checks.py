@@ -42,7 +42,7 @@ TRANSPOSED_WEIGHT_AXES = {
     3: "(C, K/groups, T, R, S)",
 }
 LAYOUTS = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
-"""Channels first, which is built, and channels last."""
+"""Channels first, and channels last."""
 PAD_MODES = ("constant", "reflect", "edge", "symmetric", "wrap")
 ACTIVATIONS = ("relu", "relu6", "leaky_relu")
 LEAKY_SLOPE = 0.01
@@ -488,6 +488,49 @@ def flag(value: object, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {show(value)}")
     return bool(value)
+
+
+def size_rule(value: object) -> bool | str:
+    """Return ``ceil_mode``: a bool, or "cover_all"."""
+    if isinstance(value, str) and value == "cover_all":
+        return "cover_all"
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"ceil_mode must be True, False or 'cover_all', got {show(value)}")
+    return bool(value)
+
+
+def output_size(value: object, spatial: tuple[int, ...]) -> tuple[int, ...]:
+    """Expand ``output_size``: one integer, or one for each axis where None keeps its size."""
+    ndim = len(spatial)
+    if value is None:
+        return spatial
+    if isinstance(value, (tuple, list)) and any(item is None for item in value):
+        if len(value) != ndim:
+            raise ValueError(
+                f"output_size must be one integer or {_one_each(ndim)}, got {len(value)} values: "
+                f"{show(value)}"
+            )
+        value = [n if item is None else item for item, n in zip(value, spatial, strict=True)]
+    return per_axis(value, "output_size", ndim, 1)
+
+
+def number(value: object, name: str) -> float:
+    """Return a finite float; bools are refused."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} must be a number, got {show(value)}")
+    try:
+        checked = float(value)
+    except OverflowError:
+        checked = math.inf
+    if not math.isfinite(checked):
+        raise ValueError(f"{name} must be finite, got {show(value)}")
+    return checked
+
+
+def channels_last(layout: object, ndim: int) -> bool:
+    """Check ``layout``, and tell which of the two it is."""
+    first, last = LAYOUTS[ndim]
+    return layout is not first and choice(layout, "layout", (first, last)) == last
 
 
 def built_options(

@@ -73,7 +73,10 @@ class ConvGeometry(NamedTuple):
 
 
 class PoolGeometry(NamedTuple):
-    """One pooling; ``ceil_mode`` shows in ``output`` only, never in ``pad_after``."""
+    """One pooling; ``ceil_mode`` shows in ``output`` only, never in ``pad_after``.
+
+    An adaptive one has uneven windows, which ``input`` and ``output`` alone determine.
+    """
 
     ndim: int
     batch: int
@@ -85,6 +88,7 @@ class PoolGeometry(NamedTuple):
     dilation: Triple
     pad_before: Triple
     pad_after: Triple
+    adaptive: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -216,8 +220,12 @@ def pool_geometry(
     ceil_mode: object = False,
     *,
     input_name: str = "x",
+    may_be_empty: bool = False,
 ) -> PoolGeometry:
-    """Describe the pooling of a batched (N, C, ...) input; no stride means the kernel's."""
+    """Describe the pooling of a batched (N, C, ...) input; no stride means the kernel's.
+
+    Windows without an element of the input are refused unless they ``may_be_empty``.
+    """
     kernel = checks.per_axis(kernel_size, "kernel_size", ndim, 1)
     return _pool_geometry(
         ndim,
@@ -226,9 +234,28 @@ def pool_geometry(
         kernel if stride is None else checks.per_axis(stride, "stride", ndim, 1),
         padding if type(padding) is int else checks.padding(padding, ndim),
         dilation if type(dilation) is int else checks.per_axis(dilation, "dilation", ndim, 1),
-        checks.flag(ceil_mode, "ceil_mode"),
+        checks.size_rule(ceil_mode),
         input_name,
+        may_be_empty,
     )
+
+
+def adaptive_geometry(
+    ndim: int, input_shape: tuple[int, ...], output_size: object, *, input_name: str = "x"
+) -> PoolGeometry:
+    """Describe the pooling whose windows share the input out among ``output_size`` outputs.
+
+    Where all windows have one size and one distance, it is an ordinary pooling.
+    """
+    sizes = checks.output_size(output_size, input_shape[2:])
+    return _adaptive_geometry(ndim, input_shape, sizes, input_name)
+
+
+def global_geometry(
+    ndim: int, input_shape: tuple[int, ...], *, input_name: str = "x"
+) -> PoolGeometry:
+    """Describe the pooling whose window is the whole input."""
+    return _adaptive_geometry(ndim, input_shape, (1,) * ndim, input_name)
 
 
 def pad_geometry(
@@ -435,7 +462,7 @@ def _windows(
     padding: int | str | Pairs,
     dilation: PerAxis,
     input_name: str,
-    ceil_mode: bool = False,
+    ceil_mode: bool | str = False,
 ) -> _Windows:
     """Place the windows along every spatial axis."""
     strides = checks.per_axis(stride, "stride", ndim, 1)
@@ -476,12 +503,14 @@ def _same_padding(length: int, window: int, stride: int) -> tuple[int, int]:
 
 
 def _count_windows(
-    length: int, window: int, stride: int, before: int, padded: int, ceil_mode: bool
+    length: int, window: int, stride: int, before: int, padded: int, ceil_mode: bool | str
 ) -> int:
     """Count how many windows fit; below 1 if not even one does."""
     if not ceil_mode:
         return (padded - window) // stride + 1
     count = -((window - padded) // stride) + 1
+    if ceil_mode == "cover_all":
+        return max(count, 1)
     # A last window that would start past the input, in the padding behind it, is dropped.
     return count - 1 if (count - 1) * stride >= length + before else count
 
@@ -497,22 +526,62 @@ def _pool_geometry(
     stride: PerAxis,
     padding: int | str | Pairs,
     dilation: PerAxis,
-    ceil_mode: bool,
+    ceil_mode: bool | str,
     input_name: str,
+    may_be_empty: bool,
 ) -> PoolGeometry:
     axes = _windows(ndim, input_shape[2:], kernel, stride, padding, dilation, input_name, ceil_mode)
     geometry = PoolGeometry(ndim, input_shape[0], input_shape[1], *axes)
     checks.fits_memory("the window", kernel, _WIDEST_ITEM)
-    _check_no_window_in_padding(geometry, input_name)
+    if not may_be_empty:
+        _check_no_window_in_padding(geometry, input_name)
     checks.fits_memory(input_name, geometry.input_shape, _WIDEST_ITEM)
     checks.fits_memory("the output", geometry.output_shape, _WIDEST_ITEM)
     return geometry
 
 
+@lru_cache(maxsize=512)
+def _adaptive_geometry(
+    ndim: int, input_shape: tuple[int, ...], sizes: tuple[int, ...], input_name: str
+) -> PoolGeometry:
+    spatial, adaptive = input_shape[2:], False
+    windows = []
+    checks.fits_memory("the output", (*input_shape[:2], *sizes), _WIDEST_ITEM)
+    for name, n, m in zip(SPATIAL_AXES[ndim], spatial, sizes, strict=True):
+        if n == 0:
+            raise ValueError(f"{input_name} has shape {input_shape}: it is empty along {name}")
+        even = _even_windows(n, m)
+        adaptive = adaptive or even is None
+        windows.append(even or (-(-n // m), 1))
+    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
+    columns = [
+        (n, length, m, step, 1, 0, 0)
+        for n, m, (length, step) in zip(spatial, sizes, windows, strict=True)
+    ]
+    axes = _Windows(*zip(*ones, *columns, strict=True))
+    return PoolGeometry(ndim, input_shape[0], input_shape[1], *axes, adaptive)
+
+
+def _even_windows(n: int, m: int) -> tuple[int, int] | None:
+    """Return the length and the distance of the windows [i·n // m, -(-(i + 1)·n // m)), i < m.
+
+    None where they are not the same for all of them.
+    """
+    if n % m == 0:
+        return n // m, n // m
+    if m > n:
+        return None
+    length, step = -(-n // m), n // m
+    if (m - 1) * n // m != (m - 1) * step:  # n // m is the least distance
+        return None
+    same = all(-(-(i + 1) * n // m) - i * n // m == length for i in range(m))
+    return (length, step) if same else None
+
+
 def _check_no_window_in_padding(geometry: PoolGeometry, input_name: str) -> None:
     for name, n, k, count, s, d, before, after in zip(
         SPATIAL_AXES[3],
-        *geometry[3:],
+        *geometry[3:10],
         strict=True,
     ):
         window = d * (k - 1) + 1

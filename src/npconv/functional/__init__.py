@@ -55,6 +55,26 @@ from npconv.functional.normalisation import (
 from npconv.functional.padding import pad, pad_backward
 from npconv.functional.patches import col2im, im2col
 from npconv.functional.pooling import max_pool2d, max_pool2d_backward
+from npconv.functional.pooling_adaptive_average import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool1d_backward,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_avg_pool3d,
+    adaptive_avg_pool3d_backward,
+)
+from npconv.functional.pooling_average import (
+    avg_pool1d,
+    avg_pool1d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
+    avg_pool3d,
+    avg_pool3d_backward,
+)
+from npconv.functional.pooling_global import (
+    global_avg_pool,
+    global_avg_pool_backward,
+)
 from npconv.functional.softmax import (
     log_softmax,
     log_softmax_backward,
@@ -81,8 +101,20 @@ from npconv.functional.transposed3d import (
 )
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool3d",
+    "adaptive_avg_pool3d_backward",
     "add",
     "add_backward",
+    "avg_pool1d",
+    "avg_pool1d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "avg_pool3d",
+    "avg_pool3d_backward",
     "batch_norm",
     "batch_norm_backward",
     "col2im",
@@ -114,6 +146,8 @@ __all__ = [
     "dropout_backward",
     "elu",
     "elu_backward",
+    "global_avg_pool",
+    "global_avg_pool_backward",
     "im2col",
     "leaky_relu",
     "leaky_relu_backward",

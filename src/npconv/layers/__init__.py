@@ -14,6 +14,8 @@ A layer is state around one or two calls of :mod:`npconv.functional`; there is n
 ['0.bias', '0.weight', '3.bias', '3.weight']
 """
 
+from npconv.layers.adaptive_avg_pool2d import AdaptiveAvgPool2d
+from npconv.layers.avg_pool2d import AvgPool2d
 from npconv.layers.batch_norm2d import BatchNorm2d
 from npconv.layers.concat import Concat
 from npconv.layers.container import Container
@@ -22,6 +24,7 @@ from npconv.layers.dense_block import DenseBlock
 from npconv.layers.dropout import Dropout
 from npconv.layers.elu import ELU
 from npconv.layers.flatten import Flatten
+from npconv.layers.global_avg_pool2d import GlobalAvgPool2d
 from npconv.layers.identity import Identity
 from npconv.layers.initialisers import Initialiser, glorot, he, normal, zeros
 from npconv.layers.layer import Layer
@@ -40,6 +43,8 @@ from npconv.layers.tanh import Tanh
 
 __all__ = [
     "ELU",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BatchNorm2d",
     "Concat",
     "Container",
@@ -47,6 +52,7 @@ __all__ = [
     "DenseBlock",
     "Dropout",
     "Flatten",
+    "GlobalAvgPool2d",
     "Identity",
     "Initialiser",
     "Layer",

@@ -68,6 +68,22 @@ from npconv.reference.normalisation import (
 from npconv.reference.padding import pad, pad_backward
 from npconv.reference.patches import col2im, im2col
 from npconv.reference.pooling import max_pool2d, max_pool2d_backward
+from npconv.reference.pooling_average import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool1d_backward,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_avg_pool3d,
+    adaptive_avg_pool3d_backward,
+    avg_pool1d,
+    avg_pool1d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
+    avg_pool3d,
+    avg_pool3d_backward,
+    global_avg_pool,
+    global_avg_pool_backward,
+)
 from npconv.reference.softmax import (
     log_softmax,
     log_softmax_backward,
@@ -94,8 +110,20 @@ from npconv.reference.transposed3d import (
 )
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool3d",
+    "adaptive_avg_pool3d_backward",
     "add",
     "add_backward",
+    "avg_pool1d",
+    "avg_pool1d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "avg_pool3d",
+    "avg_pool3d_backward",
     "batch_norm",
     "batch_norm_backward",
     "col2im",
@@ -127,6 +155,8 @@ __all__ = [
     "dropout_backward",
     "elu",
     "elu_backward",
+    "global_avg_pool",
+    "global_avg_pool_backward",
     "im2col",
     "leaky_relu",
     "leaky_relu_backward",
