@@ -32,6 +32,7 @@ X, W, B = normal(2, 4, 6, 7), normal(6, 2, 3, 2), normal(6)
 GROUPED = {**WINDOW, "groups": 2}
 Y = npconv.conv2d(X, W, B, **GROUPED)
 POOLED = apart(2, 3, 6, 7)
+VOLUMES = normal(1, 2, 3, 3, 4)
 CHANNELS = normal(3, 4, 2, 3)
 
 # Name, what is differentiated, what else is given.
@@ -53,6 +54,73 @@ CASES = {
         "conv2d_weight_grad",
         (normal(*Y.shape), X),
         {"weight_shape": W.shape, **GROUPED},
+    ),
+    "conv1d": ("conv1d", (normal(2, 3, 8), normal(4, 3, 3), normal(4)), {"stride": 2}),
+    "conv1d_input_grad": (
+        "conv1d_input_grad",
+        (normal(2, 4, 3), normal(4, 3, 3)),
+        {"input_shape": (2, 3, 8), "stride": 2},
+    ),
+    "conv1d_weight_grad": (
+        "conv1d_weight_grad",
+        (normal(2, 4, 3), normal(2, 3, 8)),
+        {"weight_shape": (4, 3, 3), "stride": 2},
+    ),
+    "conv3d": ("conv3d", (VOLUMES, normal(2, 2, 2, 1, 3), normal(2)), {"padding": 1}),
+    "conv3d_input_grad": (
+        "conv3d_input_grad",
+        (normal(1, 2, 2, 3, 3), normal(2, 2, 2, 1, 2)),
+        {"input_shape": VOLUMES.shape},
+    ),
+    "conv3d_weight_grad": (
+        "conv3d_weight_grad",
+        (normal(1, 2, 2, 3, 3), VOLUMES),
+        {"weight_shape": (2, 2, 2, 1, 2)},
+    ),
+    "conv_transpose1d": (
+        "conv_transpose1d",
+        (normal(2, 3, 4), normal(3, 2, 3), normal(2)),
+        {"stride": 2, "output_padding": 1},
+    ),
+    "conv_transpose1d_input_grad": (
+        "conv_transpose1d_input_grad",
+        (normal(2, 2, 8), normal(3, 2, 2)),
+        {"stride": 2, "input_shape": (2, 3, 4)},
+    ),
+    "conv_transpose1d_weight_grad": (
+        "conv_transpose1d_weight_grad",
+        (normal(2, 2, 8), normal(2, 3, 4)),
+        {"stride": 2, "weight_shape": (3, 2, 2)},
+    ),
+    "conv_transpose2d": (
+        "conv_transpose2d",
+        (normal(2, 4, 3, 2), normal(4, 2, 3, 2), normal(4)),
+        {"stride": (2, 1), "padding": 1, "groups": 2, "activation": ("leaky_relu", 0.3)},
+    ),
+    "conv_transpose2d_input_grad": (
+        "conv_transpose2d_input_grad",
+        (normal(1, 2, 6, 6), normal(3, 2, 2, 2)),
+        {"stride": 2, "input_shape": (1, 3, 3, 3)},
+    ),
+    "conv_transpose2d_weight_grad": (
+        "conv_transpose2d_weight_grad",
+        (normal(1, 2, 6, 6), normal(1, 3, 3, 3)),
+        {"stride": 2, "weight_shape": (3, 2, 2, 2)},
+    ),
+    "conv_transpose3d": (
+        "conv_transpose3d",
+        (VOLUMES, normal(2, 2, 2, 1, 2), normal(2)),
+        {"stride": (1, 2, 1)},
+    ),
+    "conv_transpose3d_input_grad": (
+        "conv_transpose3d_input_grad",
+        (normal(1, 2, 4, 3, 5), normal(2, 2, 2, 1, 2)),
+        {"input_shape": VOLUMES.shape},
+    ),
+    "conv_transpose3d_weight_grad": (
+        "conv_transpose3d_weight_grad",
+        (normal(1, 2, 4, 3, 5), VOLUMES),
+        {"weight_shape": (2, 2, 2, 1, 2)},
     ),
     "max_pool2d": ("max_pool2d", (POOLED,), {"kernel_size": (3, 2), **WINDOW}),
     "max_pool2d of one image": ("max_pool2d", (POOLED[0],), {"kernel_size": 2, "ceil_mode": True}),

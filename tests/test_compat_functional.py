@@ -28,6 +28,13 @@ CALLS = [
     ("conv2d", (X[0], W, normal(6), 2, (2, 1), 1, 2), {}),
     ("conv2d", (X, W, normal(6)), {"padding": "same", "dilation": (1, 2), "groups": 2}),
     ("conv2d", (X, W), {"padding": "valid", "stride": (3,), "groups": 2}),
+    ("conv1d", (normal(2, 3, 9), normal(4, 3, 3), normal(4), (2,), (1,), 2), {}),
+    ("conv1d", (normal(2, 3, 9), normal(4, 3, 4)), {"padding": "same"}),
+    ("conv3d", (normal(2, 2, 5, 4, 6), normal(3, 2, 2, 3, 2), normal(3), (2, 1, 2), 1), {}),
+    ("conv_transpose1d", (normal(2, 3, 5), normal(3, 2, 4), normal(2), 3, 1, 1), {}),
+    ("conv_transpose2d", (X, normal(4, 3, 3, 2), normal(6), 2, 1, (1, 0), 2, (1, 2)), {}),
+    ("conv_transpose2d", (X[0], normal(4, 3, 3, 2)), {"stride": (3,), "padding": (2, 0)}),
+    ("conv_transpose3d", (normal(2, 2, 3, 2, 3), normal(2, 2, 2, 3, 2), None, (2, 1, 2)), {}),
     ("max_pool2d", (X, 2), {}),
     ("max_pool2d", (X, (3, 2), 2, 1, 1), {"ceil_mode": True, "return_indices": True}),
     ("max_pool2d", (X, 2, [], 1, (2, 1), True, True), {}),
@@ -80,6 +87,7 @@ def in_words(call):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.filterwarnings("ignore:Using padding=.same.:UserWarning")
 @pytest.mark.parametrize("call", CALLS, ids=in_words)
 def test_as_pytorch(call, dtype):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")

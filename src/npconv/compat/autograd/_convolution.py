@@ -89,5 +89,18 @@ class _Family:
         self.result, self.images, self.filters = result, images, filters
 
 
-_conv2d = _Family("conv2d", 2)
+_conv1d, _conv2d, _conv3d = [_Family(f"conv{ndim}d", ndim) for ndim in (1, 2, 3)]
+conv1d, conv1d_input_grad, conv1d_weight_grad = _conv1d.result, _conv1d.images, _conv1d.filters
 conv2d, conv2d_input_grad, conv2d_weight_grad = _conv2d.result, _conv2d.images, _conv2d.filters
+conv3d, conv3d_input_grad, conv3d_weight_grad = _conv3d.result, _conv3d.images, _conv3d.filters
+
+_upward = {ndim: _Family(f"conv_transpose{ndim}d", ndim) for ndim in (1, 2, 3)}
+conv_transpose1d = _upward[1].result
+conv_transpose1d_input_grad = _upward[1].images
+conv_transpose1d_weight_grad = _upward[1].filters
+conv_transpose2d = _upward[2].result
+conv_transpose2d_input_grad = _upward[2].images
+conv_transpose2d_weight_grad = _upward[2].filters
+conv_transpose3d = _upward[3].result
+conv_transpose3d_input_grad = _upward[3].images
+conv_transpose3d_weight_grad = _upward[3].filters

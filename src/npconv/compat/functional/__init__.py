@@ -21,14 +21,26 @@ from npconv.compat.functional._activation import (
     softmax,
     tanh,
 )
-from npconv.compat.functional._convolution import conv2d
+from npconv.compat.functional._convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from npconv.compat.functional._normalisation import batch_norm, linear, local_response_norm
 from npconv.compat.functional._padding import fold, pad, unfold
 from npconv.compat.functional._pooling import max_pool2d
 
 __all__ = [
     "batch_norm",
+    "conv1d",
     "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "dropout",
     "elu",
     "fold",
