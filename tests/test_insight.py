@@ -115,6 +115,9 @@ def test_gradients_pass_dropout_and_batch_normalisation_as_in_evaluation() -> No
     grad = insight.input_gradient(net, x, LABELS)
     net.eval()
 
+    assert insight.class_activation(net, x, LABELS).shape == (5, 7, 6)
+    assert not any({"forward", "backward"} & set(vars(part)) for part in net.layers.values())
+
     def loss(changed: Array) -> float:
         return 5 * SoftmaxCrossEntropy().forward(net.forward(changed), LABELS)
 

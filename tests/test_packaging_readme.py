@@ -13,10 +13,9 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples/dropin/R
 PAGES += sorted((ROOT / "docs/compat").glob("*.md"))
 
 
-def test_examples_run() -> None:
-    examples = doctest.DocTestParser().get_doctest(
-        (ROOT / "README.md").read_text(), {}, "README.md", "README.md", 0
-    )
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
+def test_examples_run(page: str) -> None:
+    examples = doctest.DocTestParser().get_doctest((ROOT / page).read_text(), {}, page, page, 0)
     assert len(examples.examples) > 20
     report: list[str] = []
     result = doctest.DocTestRunner().run(examples, out=report.append)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 
 import numpy as np
 
 import npconv
 from npconv._extras import require
 from npconv.checks import Array
+from npconv.commands.options import threads
 from npconv.demo import pictures, speed
 from npconv.demo.recipe import Recipe, choose
 from npconv.layers import Sequential
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
     require("matplotlib.figure", "drawing pictures")
     options.out.mkdir(parents=True, exist_ok=True)
 
-    with npconv.threads(options.threads) if options.threads else contextlib.nullcontext():
+    with threads(options):
         rng = np.random.default_rng(options.seed)
         recipe = choose(options.data, rng)
         recipe = recipe._replace(

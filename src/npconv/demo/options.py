@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from npconv.commands import options as common
 
 DESCRIPTION = """\
 Train a small convolutional network on handwritten digits: 30 filters of 5x5, ReLU, 2x2 pooling,
@@ -25,19 +26,14 @@ Needs the packages that come with:  pip install 'npconv[demo]'
 
 def add_parser(commands: Any) -> None:
     """Add ``demo`` to the subcommands of an argparse parser."""
-    parser = commands.add_parser(
+    parser = common.add_command(
+        commands,
         "demo",
-        help="train a small network on handwritten digits, measure it and draw it",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "train a small network on handwritten digits, measure it and draw it",
+        DESCRIPTION,
+        _run,
     )
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("npconv-demo"),
-        help="where the pictures go (default: ./npconv-demo)",
-    )
+    common.add_out(parser, "npconv-demo")
     parser.add_argument(
         "--data",
         metavar="DIR",
@@ -47,13 +43,13 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--epochs",
         metavar="N",
-        type=_integer(1),
+        type=common.integer(1),
         help="how often each training image is shown (default: 40; with --data 20)",
     )
     parser.add_argument(
         "--batch",
         metavar="N",
-        type=_integer(1),
+        type=common.integer(1),
         help="images in one training step (default: 50; with --data 100)",
     )
     parser.add_argument(
@@ -66,36 +62,17 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--cool-down",
         metavar="N",
-        type=_integer(0),
+        type=common.integer(0),
         help="last epochs, at a tenth of the learning rate (default: 0; with --data 5)",
     )
     parser.add_argument(
         "--seed",
         metavar="N",
-        type=_integer(0),
+        type=common.integer(0),
         default=0,
         help="of the weights, the order and the choice of held-out digits (default: 0)",
     )
-    parser.add_argument(
-        "--threads",
-        metavar="N",
-        type=_integer(1),
-        help="threads that npconv uses (default: all cores; NumPy's own are not limited)",
-    )
-    parser.set_defaults(run=_run)
-
-
-def _integer(minimum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = minimum - 1
-        if value < minimum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {minimum}")
-        return value
-
-    return parse
+    common.add_threads(parser)
 
 
 def _run(options: argparse.Namespace) -> None:

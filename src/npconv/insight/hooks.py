@@ -41,14 +41,15 @@ def evaluation(net: Layer) -> Iterator[None]:
 @contextmanager
 def watched(net: Layer, method: str, note: Callable[[str, Any, Any], None]) -> Iterator[None]:
     """Call ``note(name, argument, result)`` after each call of a leaf's `method` for a while."""
-    found = list(leaves(net))
-    for name, layer in found:
-        _replace(layer, method, _watching(name, getattr(layer, method), note))
+    replaced = [
+        (layer, _replace(layer, method, _watching(name, getattr(layer, method), note)))
+        for name, layer in leaves(net)
+    ]
     try:
         yield
     finally:
-        for _, layer in found:
-            _put_back(layer, method)
+        for layer, before in replaced:
+            _put_back(layer, method, before)
 
 
 @contextmanager
@@ -64,8 +65,7 @@ def differentiable(net: Layer) -> Iterator[None]:
     replaced = []
     for layer, _ in modes:
         if type(layer).__name__.startswith(("Dropout", "BatchNorm")):
-            _replace(layer, "backward", _scaling(layer))
-            replaced.append(layer)
+            replaced.append((layer, _replace(layer, "backward", _scaling(layer))))
         elif getattr(layer, "layers", None):
             layer.training = True  # itself only
         else:
@@ -74,8 +74,8 @@ def differentiable(net: Layer) -> Iterator[None]:
         yield
     finally:
         net.eval()  # lets go of what was kept
-        for layer in replaced:
-            _put_back(layer, "backward")
+        for layer, before in replaced:
+            _put_back(layer, "backward", before)
         for layer, training in modes:
             if getattr(layer, "layers", None):
                 layer.training = training
@@ -106,10 +106,15 @@ def _scaling(layer: Layer) -> Callable[[Array], Array]:
     return backward
 
 
-def _replace(layer: Layer, method: str, by: Callable[[Any], Any]) -> None:
-    # An attribute of the object hides the method of its class.
+def _replace(layer: Layer, method: str, by: Callable[[Any], Any]) -> Any:
+    """Let an attribute of the object hide its class's method; return one that did so before."""
+    before = vars(layer).get(method)
     setattr(layer, method, by)
+    return before
 
 
-def _put_back(layer: Layer, method: str) -> None:
-    delattr(layer, method)
+def _put_back(layer: Layer, method: str, before: Any) -> None:
+    if before is None:
+        delattr(layer, method)
+    else:
+        setattr(layer, method, before)

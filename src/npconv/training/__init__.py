@@ -15,7 +15,7 @@
 (60, True)
 """
 
-from npconv.training.checkpoint import CheckpointError, read_notes
+from npconv.training.checkpoint import CheckpointError, load_weights, read_notes
 from npconv.training.evaluation import accuracy, predict
 from npconv.training.history import History
 from npconv.training.step import Loss, step
@@ -27,6 +27,7 @@ __all__ = [
     "Loss",
     "Trainer",
     "accuracy",
+    "load_weights",
     "predict",
     "read_notes",
     "step",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from npconv.checks import Array
+from npconv.layers import Layer
 
 _FORMAT = "npconv checkpoint 1"
 
@@ -74,6 +75,19 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the notes that a :class:`Trainer` was given and wrote into its checkpoint."""
     notes: dict[str, Any] = _load(path, everything=False)[1].get("notes", {})
     return notes
+
+
+def load_weights(path: str | os.PathLike[str], net: Layer) -> None:
+    """Copy the network's part of a checkpoint into `net`, to use it and not to train on.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is not a checkpoint (:class:`CheckpointError`), or one of another kind of network.
+    """
+    net.load_state_dict(read(path)[0]["model"])
 
 
 def _load(

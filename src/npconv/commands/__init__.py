@@ -1,0 +1,1 @@
+"""What ``python -m npconv COMMAND`` does, a file for each command."""

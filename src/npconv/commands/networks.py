@@ -1,0 +1,39 @@
+"""The networks that commands can train, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from npconv import models
+from npconv.layers import Layer, he
+
+Shape = tuple[int, int, int]
+
+
+def _simple(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
+    # Without padding a 5x5 filter would leave 4x4 pixels of 8x8, and 2x2 after pooling.
+    padding = 2 if min(shape[1:]) < 16 else 0
+    return models.simple_convnet(shape, classes=classes, padding=padding, rng=rng, init=he)
+
+
+def _deep(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
+    return models.deep_convnet(shape, classes=classes, rng=rng)
+
+
+def _cifar(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
+    return models.cifar_convnet(shape, classes=classes, rng=rng)
+
+
+def _pattern(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
+    blocks = 2 if min(shape[1:]) < 16 else 3
+    return models.pattern(shape, 2, blocks, 1, classes, filters=24, dropout=0.3, rng=rng)
+
+
+NETWORKS: dict[str, Callable[[Shape, int, np.random.Generator], Layer]] = {
+    "simple": _simple,
+    "deep": _deep,
+    "cifar": _cifar,
+    "pattern": _pattern,
+}

@@ -1,0 +1,189 @@
+"""``python -m npconv train``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from npconv.commands import options as common
+
+if TYPE_CHECKING:
+    from npconv.commands.sources import Source
+    from npconv.data.augment import Augmentation
+
+NAMES = ("simple", "deep", "cifar", "pattern")
+OPTIMISERS = ("sgd", "momentum", "adam")
+
+DESCRIPTION = f"""\
+Train a network and keep it in a file.
+
+Networks:
+  simple   SimpleConvNet of the book 'Deep Learning from Scratch': 30 filters of 5x5
+  deep     its DeepConvNet: six 3x3 convolutions, dropout
+  cifar    INPUT-CONV-RELU-POOL-FC of CS231n's notes
+  pattern  ((CONV-RELU)*2-POOL)*3-FC-RELU-FC with 24 to 96 filters (2 blocks for small images)
+
+After each epoch it measures the accuracy on the test images and writes DIR/checkpoint.npz. Ctrl-C
+writes it, too; the same command with --resume then continues as if nothing had happened, to the
+last bit. At the end it draws the first layer's filters and the training curve.
+{common.NEEDS}"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``train`` to the subcommands."""
+    parser = common.add_command(
+        commands, "train", "train a network and keep it in a file", DESCRIPTION, _run
+    )
+    parser.add_argument(
+        "--network", choices=NAMES, default="simple", help="which one (default: simple)"
+    )
+    common.add_data(parser)
+    common.add_out(parser, "npconv-train", "checkpoint and pictures go")
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        type=common.integer(1),
+        help="how often each training image is shown (default: 40 for digits, else 20)",
+    )
+    parser.add_argument(
+        "--batch",
+        metavar="N",
+        type=common.integer(1),
+        help="images in one training step (default: 50 for digits, else 100)",
+    )
+    parser.add_argument(
+        "--optimiser", choices=OPTIMISERS, default="adam", help="how it moves (default: adam)"
+    )
+    parser.add_argument(
+        "--learning-rate",
+        metavar="R",
+        type=float,
+        help="size of the steps (default: 0.001; for sgd 0.1, for momentum 0.02)",
+    )
+    parser.add_argument(
+        "--schedule",
+        choices=("cosine", "constant"),
+        default="cosine",
+        help="whether the learning rate falls to zero along a cosine (the default) or stays",
+    )
+    parser.add_argument(
+        "--augment",
+        action="store_true",
+        help="change images at random: shift, turn and resize digits; crop and mirror CIFAR-10",
+    )
+    parser.add_argument(
+        "--subset",
+        metavar="N",
+        type=common.integer(1),
+        help="train and test on the first N images each only",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=common.integer(0),
+        default=0,
+        help="of the weights, the order and all else that is random (default: 0)",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from DIR/checkpoint.npz if it is there"
+    )
+    common.add_threads(parser)
+
+
+def _run(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    import npconv
+    from npconv import viz
+    from npconv._extras import require
+    from npconv.commands import sources, trained
+    from npconv.commands.networks import NETWORKS
+    from npconv.data import Dataset
+    from npconv.training import Trainer
+
+    # What would stop it at its end stops it here.
+    require("tqdm", "the progress bar")
+    require("matplotlib.figure", "drawing pictures")
+    options.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.out / "checkpoint.npz"
+
+    with common.threads(options):
+        rng = np.random.default_rng(options.seed)
+        source = sources.choose(options.data, rng)
+        if options.subset is not None:
+            part = Dataset(*(array[: options.subset] for array in source.data))
+            source = source._replace(data=part)
+        net = NETWORKS[options.network](source.shape, 10, rng)
+        before = trained.first_weight(net).copy()
+        digits = source.name == "digits"
+        epochs = options.epochs or (40 if digits else 20)
+        batch = options.batch or (50 if digits else 100)
+        rate = options.learning_rate
+        if rate is None:
+            rate = {"sgd": 0.1, "momentum": 0.02, "adam": 0.001}[options.optimiser]
+        steps = epochs * -(-len(source.data.train_images) // batch)
+        trainer = Trainer(
+            net,
+            _optimiser(options.optimiser, rate),
+            rng=rng,
+            schedule=_cosine(rate, steps) if options.schedule == "cosine" else None,
+            augment=_augmentation(source) if options.augment else None,
+            checkpoint=checkpoint,
+            notes={"network": options.network, "data": source.name, "seed": options.seed},
+        )
+        if options.resume and checkpoint.exists():
+            trainer.load(checkpoint)
+            print(f"continuing after {trainer.epoch} epochs, {trainer.steps} steps")
+        parameters = sum(value.size for value in net.params.values())
+        print(
+            f"{source.name}: {len(source.data.train_images):,} images to learn, "
+            f"{len(source.data.test_images):,} held out; {options.network}: {parameters:,} "
+            f"parameters; npconv {npconv.__version__}, {npconv.cpu_info()['isa']} kernels, "
+            f"{npconv.get_num_threads()} threads",
+            flush=True,
+        )
+        history = trainer.fit(source.data, epochs, batch, progress=True)
+    print(f"wrote {checkpoint}")
+    if trainer.interrupted:
+        print(f"stopped in epoch {trainer.epoch + 1}; the same command with --resume continues")
+        raise KeyboardInterrupt
+    after = trained.first_weight(net)
+    if after.ndim == 4 and after.shape[1] in (1, 3):
+        print(f"wrote {viz.save_filters(options.out / 'filters.png', before, after)}")
+    curve = options.out / "training_curve.png"
+    print(f"wrote {viz.save_training_curve(curve, history.losses, history.accuracies)}")
+    print(f"training took {history.seconds:.1f} s")
+    print(f"test accuracy: {history.accuracies[-1]:.4f}")
+
+
+def _optimiser(name: str, rate: float) -> Any:
+    from npconv import optim
+
+    makers: dict[str, Callable[[float], Any]] = {
+        "sgd": optim.SGD,
+        "momentum": optim.Momentum,
+        "adam": optim.Adam,
+    }
+    return makers[name](rate)
+
+
+def _cosine(rate: float, steps: int) -> Callable[[int], float]:
+    import math
+
+    return lambda step: rate / 2 * (1 + math.cos(math.pi * min(step / steps, 1)))
+
+
+def _augmentation(source: Source) -> Augmentation:
+    from functools import partial
+
+    from npconv.data import augment
+
+    if source.name == "cifar10":
+        return augment.chain(partial(augment.random_crop, padding=4), augment.random_flip)
+    pixels = max(source.shape[1] // 14, 1)
+    return augment.chain(
+        partial(augment.random_rotation, degrees=8),
+        partial(augment.random_scale, smallest=0.92, largest=1.08),
+        partial(augment.random_shift, pixels=pixels),
+    )
