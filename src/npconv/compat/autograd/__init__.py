@@ -55,10 +55,25 @@ from npconv.compat.autograd._normalisation import (
     log_softmax,
     softmax,
 )
-from npconv.compat.autograd._pooling import max_pool2d
+from npconv.compat.autograd._pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    global_avg_pool,
+    max_pool2d,
+)
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
     "add",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "col2im",
     "conv1d",
@@ -81,6 +96,7 @@ __all__ = [
     "conv_transpose3d_weight_grad",
     "dropout",
     "elu",
+    "global_avg_pool",
     "im2col",
     "leaky_relu",
     "linear",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -69,4 +70,40 @@ class _MaxPool:
         self.result: Function = result
 
 
+class _Average:
+    """A pooling that is linear, and its adjoint.
+
+    The adjoint is told the shape of the images instead of what only their size follows from.
+    """
+
+    def __init__(self, name: str) -> None:
+        forward = getattr(functional, name)
+        backward = getattr(functional, f"{name}_backward")
+        also = inspect.signature(backward).parameters
+
+        @primitive
+        def mean(x: Any, how: Any) -> Any:
+            return forward(x, **how)
+
+        @primitive
+        def spread(grad: Any, shape: Any, how: Any) -> Any:
+            taken_along = {key: value for key, value in how.items() if key in also}
+            return backward(grad, shape, **taken_along)
+
+        defvjp(mean, lambda ans, x, how: lambda g: spread(g, x.shape, how))
+        defvjp(spread, lambda ans, grad, shape, how: lambda h: mean(h, how))
+
+        @public(forward, "x")
+        def result(x: Any, **how: Any) -> Any:
+            return mean(x, how)
+
+        self.result: Function = result
+
+
 max_pool2d = _MaxPool("max_pool2d", 2).result
+
+avg_pool1d, avg_pool2d, avg_pool3d = [_Average(f"avg_pool{n}d").result for n in (1, 2, 3)]
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = [
+    _Average(f"adaptive_avg_pool{n}d").result for n in (1, 2, 3)
+]
+global_avg_pool = _Average("global_avg_pool").result

@@ -31,9 +31,23 @@ from npconv.compat.functional._convolution import (
 )
 from npconv.compat.functional._normalisation import batch_norm, linear, local_response_norm
 from npconv.compat.functional._padding import fold, pad, unfold
-from npconv.compat.functional._pooling import max_pool2d
+from npconv.compat.functional._pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool2d,
+)
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "conv1d",
     "conv2d",
