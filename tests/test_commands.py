@@ -73,6 +73,10 @@ def test_train_then_look(capsys: pytest.CaptureFixture[str]) -> None:
     after = float(re.search(r"^test accuracy: (.*)$", out, re.M)[1])  # type: ignore[index]
     assert after > 0.6
 
+    out = run(capsys, "eval", "--compare", *checkpoint[1:], *checkpoint[1:])
+    assert pictures(out) == ["npconv-eval/bubbles.png"]
+    assert len(re.findall(rf"^simple +97,000 +[\d,]+ +{after:.4f}$", out, re.M)) == 2
+
     out = run(capsys, "attack", *checkpoint, "--strength", "0.2")
     assert pictures(out) == ["npconv-attack/attack.png"]
     shares = [float(x) for x in re.findall(r": (\d\.\d{4})$", out, re.M)]

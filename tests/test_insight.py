@@ -233,6 +233,19 @@ def test_patches_at_the_edge_are_filled_with_zeros() -> None:
     np.testing.assert_array_equal(patches, [middle, middle])
 
 
+def test_a_fused_network_is_looked_into_layer_by_layer() -> None:
+    net, x = small(np.float32), images().astype(np.float32)
+    outputs, grad = insight.layer_outputs(net, x), insight.input_gradient(net, x, LABELS)
+    net.fuse()
+    session = net._session
+    assert session is not None
+    assert list(insight.layer_outputs(net, x)) == list(outputs)
+    np.testing.assert_array_equal(insight.input_gradient(net, x, LABELS), grad)
+    assert insight.receptive_fields(net, (2, 9, 8))["pool1"].size == (4, 4)
+    assert net._session is session
+    assert not net.training
+
+
 def test_the_network_is_left_as_it_was() -> None:
     net = small()
     state = {name: value.copy() for name, value in net.params.items()}

@@ -10,6 +10,7 @@ import numpy as np
 
 from npconv.checks import Array
 from npconv.layers import Layer
+from npconv.layers.container import Container
 
 
 def leaves(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
@@ -46,7 +47,8 @@ def watched(net: Layer, method: str, note: Callable[[str, Any, Any], None]) -> I
         for name, layer in leaves(net)
     ]
     try:
-        yield
+        with _layer_by_layer(net):
+            yield
     finally:
         for layer, before in replaced:
             _put_back(layer, method, before)
@@ -71,7 +73,8 @@ def differentiable(net: Layer) -> Iterator[None]:
         else:
             layer.train()
     try:
-        yield
+        with _layer_by_layer(net):
+            yield
     finally:
         net.eval()  # lets go of what was kept
         for layer, before in replaced:
@@ -81,6 +84,23 @@ def differentiable(net: Layer) -> Iterator[None]:
                 layer.training = training
             else:
                 layer.train(training)
+
+
+@contextmanager
+def _layer_by_layer(net: Layer) -> Iterator[None]:
+    """Run the layers even if the network is fused, which would pass them by."""
+    fused = [
+        (layer, layer._session)
+        for layer in _everything(net)
+        if isinstance(layer, Container) and layer._session is not None
+    ]
+    for layer, _ in fused:
+        layer._session = None
+    try:
+        yield
+    finally:
+        for layer, session in fused:
+            layer._session = session
 
 
 def _watching(
