@@ -25,10 +25,41 @@ class Row(NamedTuple):
 
 
 ZOO = [
+    Row("lenet5", 61_706, 0.42, {}, (1, 28, 28), (1, 28, 28)),
+    Row("lenet5_1998", 61_750, 0.418, {}, (1, 28, 28), (1, 28, 28)),
     Row("simple_convnet", 433_890, 0.87, {"filters": 3}, (1, 28, 28), (1, 12, 12)),
     Row("deep_convnet", 123_552, 8.77, {"hidden": 5}, (1, 28, 28), (1, 12, 12)),
     Row("cifar_convnet", 31_066, 0.36, {"filters": 3}, (3, 32, 32), (3, 8, 8)),
+    Row("alexnet", 61_100_840, 714, {"width": 0.05}, thin_image=(3, 63, 63)),
+    Row("alexnet_2012", 60_965_224, 724, {"width": 0.05}, thin_image=(3, 224, 224)),
     Row("zfnet", 62_357_608, 1170, {"width": 0.05}, thin_image=(3, 224, 224)),
+    Row("vgg11", 132_863_336, 7609, {"width": 0.03}, thin_image=(3, 32, 32)),
+    Row("vgg13", 133_047_848, 11308, {"width": 0.03}, thin_image=(3, 32, 32), sibling="vgg11"),
+    Row("vgg16", 138_357_544, 15470, {"width": 0.03}, thin_image=(3, 32, 32), sibling="vgg11"),
+    Row("vgg19", 143_667_240, 19632, {"width": 0.03}, thin_image=(3, 32, 32), sibling="vgg11"),
+    Row("vgg11_bn", 132_868_840, 7609, {"width": 0.03}, thin_image=(3, 32, 32)),
+    Row(
+        "vgg13_bn", 133_053_736, 11308, {"width": 0.03}, thin_image=(3, 32, 32), sibling="vgg11_bn"
+    ),
+    Row(
+        "vgg16_bn", 138_365_992, 15470, {"width": 0.03}, thin_image=(3, 32, 32), sibling="vgg11_bn"
+    ),
+    Row(
+        "vgg19_bn", 143_678_248, 19632, {"width": 0.03}, thin_image=(3, 32, 32), sibling="vgg11_bn"
+    ),
+    Row("googlenet", 13_004_888, 1498, {"width": 0.06}),
+    Row("googlenet_2014", 13_378_280, 1582, {"width": 0.06}, thin_image=(3, 224, 224)),
+    Row("resnet18", 11_689_512, 1814, {"width": 0.06}),
+    Row("resnet34", 21_797_672, 3664, {"width": 0.06}, sibling="resnet18"),
+    Row("resnet50", 25_557_032, 4089, {"width": 0.06}),
+    Row("resnet50_v1", 25_557_032, 3836, {"width": 0.06}),
+    Row("resnet101", 44_549_160, 7801, {"width": 0.06}, sibling="resnet50"),
+    Row("resnet152", 60_192_808, 11514, {"width": 0.06}, sibling="resnet50"),
+    Row("preact_resnet18", 11_687_720, 1814, {"width": 0.06}),
+    Row("preact_resnet50", 25_549_352, 4089, {"width": 0.06}),
+    Row("densenet121", 7_978_856, 2834, {"growth": 2, "first_channels": 4}),
+    Row("mobilenet_v1", 4_231_976, 569, {"width": 0.1}),
+    Row("mobilenet_v2", 3_504_872, 301, {"width": 0.1}),
 ]
 BY_NAME = {row.name: row for row in ZOO}
 each_model = pytest.mark.parametrize("row", ZOO, ids=list(BY_NAME))

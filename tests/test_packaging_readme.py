@@ -13,7 +13,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples/dropin/R
 PAGES += sorted((ROOT / "docs/compat").glob("*.md"))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/models.md", "docs/training.md"])
 def test_examples_run(page: str) -> None:
     examples = doctest.DocTestParser().get_doctest((ROOT / page).read_text(), {}, page, page, 0)
     assert len(examples.examples) > 20

@@ -7,7 +7,7 @@ An operation knows the shape of its output, how many multiply-adds it takes, and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -173,6 +173,48 @@ class MaxPool(Operation):
     def step(self, inputs: list[int], output: int) -> Step:
         max_pool2d, geometry, (x,) = functional.max_pool2d, self.geometry, inputs
         return lambda memory: max_pool2d(memory[x], *geometry, out=memory[output])
+
+
+@dataclass(eq=False)
+class AveragePool(Operation):
+    """avg_pool2d."""
+
+    geometry: tuple[Any, ...]  # kernel_size, stride, padding, ceil_mode, and how it is divided
+
+    fills_slices = True
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) != 4:
+            raise ValueError(f"x has shape {shapes[0]}, expected (N, C, H, W)")
+        kernel, stride, padding, ceil_mode = self.geometry[:4]
+        return pool_geometry(
+            2, shapes[0], kernel, stride, padding, 1, ceil_mode, may_be_empty=True
+        ).output_shape
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        avg_pool2d, geometry, (x,) = functional.avg_pool2d, self.geometry, inputs
+        return lambda memory: avg_pool2d(memory[x], *geometry, out=memory[output])
+
+
+@dataclass(eq=False)
+class AdaptiveAveragePool(Operation):
+    """adaptive_avg_pool2d."""
+
+    output_size: Any
+
+    fills_slices = True
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) != 4:
+            raise ValueError(f"x has shape {shapes[0]}, expected (N, C, H, W)")
+        sizes = self.output_size
+        sizes = sizes if isinstance(sizes, Sequence) else (sizes, sizes)
+        sides = zip(sizes, shapes[0][2:], strict=True)
+        return (*shapes[0][:2], *[side if size is None else size for size, side in sides])
+
+    def step(self, inputs: list[int], output: int) -> Step:
+        pool, size, (x,) = functional.adaptive_avg_pool2d, self.output_size, inputs
+        return lambda memory: pool(memory[x], size, out=memory[output])
 
 
 @dataclass(eq=False)

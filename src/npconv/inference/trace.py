@@ -119,6 +119,16 @@ def _max_pool2d(layer: layers.MaxPool2d, graph: Graph, x: int, path: str) -> int
     return graph.add(op.MaxPool(layer._geometry), [x], path)
 
 
+@traces(layers.AvgPool2d)
+def _avg_pool2d(layer: layers.AvgPool2d, graph: Graph, x: int, path: str) -> int:
+    return graph.add(op.AveragePool(layer._geometry), [x], path)
+
+
+@traces(layers.AdaptiveAvgPool2d)
+def _adaptive_avg_pool2d(layer: layers.AdaptiveAvgPool2d, graph: Graph, x: int, path: str) -> int:
+    return graph.add(op.AdaptiveAveragePool(layer._output_size), [x], path)
+
+
 @traces(layers.Flatten)
 def _flatten(layer: layers.Flatten, graph: Graph, x: int, path: str) -> int:
     return graph.add(op.Flat(), [x], path)
