@@ -14,7 +14,7 @@
 #include "panel.h"
 
 enum {
-    NPC_BAND_TAPS = 32,                 /* the most along an axis */
+    NPC_BAND_TAPS = 128,                /* the most along an axis */
     NPC_BAND_BYTES = 256 * 1024,        /* of a band: it stays in L2 */
     NPC_BAND_LIMIT = 2 * NPC_BAND_BYTES /* where a single row takes more */
 };

@@ -106,24 +106,33 @@ static void count_phases(const npc_conv_problem *problem, double *feature)
     feature[PREPARED] = (double)g->in_channels * p.channels * npc_count(g->kernel);
 }
 
-/* Columns made by a product with the transposed weights, then added to the image. */
+int npc_im2col_has_few_pixels(const npc_conv_geometry *g)
+{
+    return npc_count(g->output) <= (double)npc_group_out(g);
+}
+
+/* Columns made by a product with the transposed weights, or by one with the transposed pixels, then
+ * added to the image. */
 static void count_columns(const npc_conv_problem *problem, double *feature)
 {
     const npc_conv_geometry *g = problem->geometry;
+    const int by_rows = npc_im2col_has_few_pixels(g);
+    const double columns = (double)npc_group_in(g) * npc_count(g->kernel);
+    const double pixels = npc_count(g->output);
     const product p = {.problem = problem,
                        .groups = (double)g->groups,
-                       .rows = (double)npc_group_in(g) * npc_count(g->kernel),
+                       .rows = by_rows ? pixels : columns,
                        .channels = (double)npc_group_out(g),
                        .taps = 1,
-                       .pixels = npc_count(g->output),
+                       .pixels = by_rows ? columns : pixels,
                        .lines = 1,
                        .by_vectors = 1};
     count_product(&p, feature);
     feature[CALL] = 1;
     feature[RESULTS] = (double)g->in_channels * npc_count(g->input);
     feature[SCATTERED] = p.groups * p.rows * p.pixels;
-    feature[SEGMENTS] = p.groups * p.rows * (double)g->output[0] * (double)g->output[1];
-    feature[PREPARED] = p.groups * p.rows * p.channels;
+    feature[SEGMENTS] = p.groups * columns * (double)g->output[0] * (double)g->output[1];
+    feature[PREPARED] = p.groups * p.channels * (by_rows ? pixels : columns);
 }
 
 static void count_weight_grad(const npc_conv_problem *problem, int by_vectors, double *feature)

@@ -7,4 +7,7 @@
 void npc_direct_features(const npc_conv_problem *problem, double *feature);
 void npc_im2col_features(const npc_conv_problem *problem, double *feature);
 
+/* Whether im2col's input gradient leaves the weights as they are and transposes the pixels. */
+int npc_im2col_has_few_pixels(const npc_conv_geometry *geometry);
+
 #endif

@@ -3,7 +3,9 @@
  * Forward and weight gradient multiply with panels that are filled row by row from the image. The
  * input gradient multiplies the transposed weights with the output's gradient, which gives columns,
  * and adds those to where they came from (col2im), a few channels of an image at a time, so that no
- * two threads add to the same place.
+ * two threads add to the same place. Where an image has so few pixels that transposing the weights
+ * would take longer than all the rest, the transposed gradient is multiplied with the weights as
+ * they are, a few images at a time: the same sums, to the bit, as rows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,20 +37,31 @@ typedef struct job {
     int64_t size, taps, depth, blocks, panel_blocks;
     int64_t channel_step, channel_parts; /* channels of a piece; pieces of a group */
     int vecs;
-    char *weight; /* (groups, C/groups * taps, K/groups) */
+    char *weight; /* (groups, C/groups * taps, K/groups), or NULL, and there are */
+    char *rows;   /* (groups, images * pixels, C/groups * taps), of the images from first_image */
+    char *pixels; /* (groups, images * pixels, K/groups), of their gradient */
+    int64_t first_image, images;
 } job;
+
+enum { TRANSPOSED_ROWS = 64 }; /* of a piece */
 
 static npc_status transpose_weight(void *context, int64_t piece, void *scratch)
 {
     (void)scratch;
     const job *j = context;
-    const int64_t in = npc_group_in(j->problem->geometry), row = in * j->taps;
-    const int64_t group = piece / row, k = piece % row;
-    const char *from =
-        (const char *)j->problem->arrays->weight + (group * j->depth * row + k) * j->size;
-    char *to = j->weight + piece * j->depth * j->size;
-    for (int64_t i = 0; i < j->depth; i++)
-        memcpy(to + i * j->size, from + i * row * j->size, (size_t)j->size);
+    const int64_t row = npc_group_in(j->problem->geometry) * j->taps;
+    const int64_t parts = npc_ceil_div(row, TRANSPOSED_ROWS), group = piece / parts;
+    const int64_t first = piece % parts * TRANSPOSED_ROWS;
+    const char *weight = j->problem->arrays->weight;
+    const npc_transpose_args args = {
+        .from = weight + (group * j->depth * row + first) * j->size,
+        .from_stride = row,
+        .rows = j->depth,
+        .cols = npc_min(TRANSPOSED_ROWS, row - first),
+        .to = j->weight + (group * row + first) * j->depth * j->size,
+        .to_stride = j->depth,
+    };
+    npc_run_transpose(j->problem->kernels, &args);
     return NPC_OK;
 }
 
@@ -82,6 +95,87 @@ static void multiply(const job *j, npc_packer *packer, int64_t group, int64_t be
     }
 }
 
+enum { GATHERED = 16 }; /* output channels whose pixels are transposed at a time */
+
+/* The gradient's pixels of one image, one after the other with all channels of a group. */
+static npc_status transpose_pixels(void *context, int64_t piece, void *scratch)
+{
+    const job *j = context;
+    const npc_array *y = &j->problem->arrays->y;
+    const int64_t *extent = j->problem->geometry->output;
+    const int64_t parts = npc_ceil_div(j->depth, GATHERED), image = piece / parts % j->images;
+    const int64_t group = piece / parts / j->images, k = piece % parts * GATHERED;
+    const int64_t rows = npc_min(GATHERED, j->depth - k), count = j->grad.pixels;
+    char *to = scratch;
+
+    for (int64_t i = 0; i < rows; i++) {
+        const char *plane = y->data + (j->first_image + image) * y->stride[0] +
+                            (group * j->depth + k + i) * y->stride[1];
+        for (int64_t line = 0; line < extent[0] * extent[1]; line++, to += extent[2] * j->size)
+            npc_read_run(y,
+                         plane + line / extent[1] * y->stride[2] + line % extent[1] * y->stride[3],
+                         y->stride[4], extent[2], j->problem->dtype, to);
+    }
+    const npc_transpose_args args = {
+        .from = scratch,
+        .from_stride = count,
+        .rows = rows,
+        .cols = count,
+        .to = j->pixels + (((group * j->images + image) * count) * j->depth + k) * j->size,
+        .to_stride = j->depth,
+    };
+    npc_run_transpose(j->problem->kernels, &args);
+    return NPC_OK;
+}
+
+/* Rows of columns of some images: pixels times weights. */
+static npc_status multiply_rows(job *j)
+{
+    const npc_conv_problem *p = j->problem;
+    const npc_conv_geometry *g = p->geometry;
+    const int64_t columns = npc_group_in(g) * j->taps, row_bytes = columns * j->size;
+    const npc_array weight = {
+        .data = p->arrays->weight, .stride = {0, row_bytes, 0, 0, j->size}, .dtype = p->dtype};
+    npc_window window = {.source = &weight, .dtype = p->dtype};
+    for (int i = 0; i < NPC_SPATIAL; i++) {
+        const int64_t extent = i == 2 ? columns : 1;
+        window.axis[i] =
+            (npc_axis){.extent = extent, .pixels = extent, .step = 1, .taps = 1, .spacing = 1};
+    }
+    npc_window_finish(&window);
+    const npc_implicit_gemm gemm = {
+        .kernels = p->kernels,
+        .window = &window,
+        .batch = 1,
+        .groups = g->groups,
+        .channels = j->depth,
+        .rows = j->images * j->grad.pixels,
+        .weight = j->pixels,
+        .target = {.data = j->rows, .stride = {0, row_bytes, 0, 0, j->size}, .dtype = p->dtype},
+    };
+    const int64_t pieces = g->groups * j->images * npc_ceil_div(j->depth, GATHERED);
+    const npc_status status = npc_parallel_for(
+        p->team, pieces, (size_t)(GATHERED * j->grad.pixels * j->size), transpose_pixels, j);
+    return status == NPC_OK ? npc_implicit_gemm_run(&gemm, p->team) : status;
+}
+
+/* Columns of rows [begin, end) of a group for one tile, which are there, into the stage. */
+static void take_rows(const job *j, int64_t image, int64_t group, int64_t begin, int64_t end,
+                      int64_t pixel, int64_t count, char *stage)
+{
+    const int64_t columns = npc_group_in(j->problem->geometry) * j->taps;
+    const int64_t row = (group * j->images + image) * j->grad.pixels + pixel;
+    const npc_transpose_args args = {
+        .from = j->rows + (row * columns + begin) * j->size,
+        .from_stride = columns,
+        .rows = count,
+        .cols = end - begin,
+        .to = stage,
+        .to_stride = NPC_MAX_TILE,
+    };
+    npc_run_transpose(j->problem->kernels, &args);
+}
+
 static npc_status run_piece(void *context, int64_t piece, void *scratch)
 {
     const job *j = context;
@@ -97,18 +191,25 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
     npc_packer packer = {.kernels = j->problem->kernels, .window = &j->grad, .tile = tile};
     packer.segments = npc_scratch_take(&cursor, npc_panel_table_bytes(&j->grad));
     char *stage = npc_scratch_take(&cursor, (size_t)(STAGE_ROWS * NPC_MAX_TILE * j->size));
-    char *group_plane = x->data + image * x->stride[0] + group * in * x->stride[1];
+    char *group_plane =
+        x->data + (j->first_image + image) * x->stride[0] + group * in * x->stride[1];
 
     for (int64_t c = c_begin; c < c_end; c++)
         npc_zero_plane(x, group_plane + c * x->stride[1], g->input[0], g->input[1], g->input[2],
                        j->size);
     for (int64_t p = 0; p < j->grad.pixels; p += lanes) {
         const int64_t count = npc_min(lanes, j->grad.pixels - p);
-        npc_tile_set(tile, &j->grad, image * j->grad.pixels + p, count, j->problem->kernels->lanes);
-        packer.tap_begin = packer.tap_end = 0;
+        if (j->weight) {
+            npc_tile_set(tile, &j->grad, image * j->grad.pixels + p, count,
+                         j->problem->kernels->lanes);
+            packer.tap_begin = packer.tap_end = 0;
+        }
         for (int64_t row = c_begin * j->taps; row < c_end * j->taps; row += STAGE_ROWS) {
             const int64_t end = npc_min(row + STAGE_ROWS, c_end * j->taps);
-            multiply(j, &packer, group, row, end, cursor, stage);
+            if (j->weight)
+                multiply(j, &packer, group, row, end, cursor, stage);
+            else
+                take_rows(j, image, group, row, end, p, count, stage);
             for (int64_t k = row; k < end; k++)
                 npc_columns_add(j->problem->kernels, &j->columns, k % j->taps, p, count,
                                 stage + (k - row) * NPC_MAX_TILE * j->size,
@@ -116,6 +217,49 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
         }
     }
     return NPC_OK;
+}
+
+static npc_status add_columns(job *j, size_t scratch)
+{
+    const npc_conv_geometry *g = j->problem->geometry;
+    return npc_parallel_for(j->problem->team, j->images * g->groups * j->channel_parts, scratch,
+                            run_piece, j);
+}
+
+static npc_status by_columns(job *j, size_t scratch)
+{
+    npc_conv_problem *problem = j->problem;
+    const npc_conv_geometry *g = problem->geometry;
+    const int64_t columns = npc_group_in(g) * j->taps;
+    j->images = g->batch;
+    j->weight = npc_shared_workspace(problem, g->groups * columns * j->depth * j->size);
+    if (!j->weight) return NPC_NO_MEMORY;
+    npc_status status = npc_parallel_for(
+        problem->team, g->groups * npc_ceil_div(columns, TRANSPOSED_ROWS), 0, transpose_weight, j);
+    if (status == NPC_OK) status = add_columns(j, scratch);
+    free(j->weight);
+    return status;
+}
+
+static npc_status by_rows(job *j, size_t scratch)
+{
+    npc_conv_problem *problem = j->problem;
+    const npc_conv_geometry *g = problem->geometry;
+    /* No more memory than the transposed weights would take. */
+    const int64_t images = npc_min(g->batch, j->depth / j->grad.pixels);
+    const int64_t pixels = g->groups * images * j->grad.pixels;
+    npc_status status = NPC_OK;
+    j->rows = npc_shared_workspace(problem, pixels * npc_group_in(g) * j->taps * j->size);
+    j->pixels = npc_shared_workspace(problem, pixels * j->depth * j->size);
+    if (!j->rows || !j->pixels) status = NPC_NO_MEMORY;
+    for (; j->first_image < g->batch && status == NPC_OK; j->first_image += images) {
+        j->images = npc_min(images, g->batch - j->first_image);
+        status = multiply_rows(j);
+        if (status == NPC_OK) status = add_columns(j, scratch);
+    }
+    free(j->rows);
+    free(j->pixels);
+    return status;
 }
 
 static npc_status input_grad(npc_conv_problem *problem)
@@ -141,20 +285,10 @@ static npc_status input_grad(npc_conv_problem *problem)
         npc_ceil_div(j.depth + 1, j.blocks) * j.vecs * problem->kernels->lanes * j.size;
     j.panel_blocks = npc_min(j.blocks, npc_max(1, PANEL_BYTES / block_bytes));
 
-    j.weight = npc_shared_workspace(problem, g->in_channels * j.taps * j.depth * j.size);
-    if (!j.weight) return NPC_NO_MEMORY;
-    npc_status status =
-        npc_parallel_for(problem->team, g->in_channels * j.taps, 0, transpose_weight, &j);
-    if (status == NPC_OK) {
-        const size_t scratch = npc_round_up(sizeof(npc_tile), 64) +
-                               npc_round_up(npc_panel_table_bytes(&j.grad), 64) +
-                               (size_t)(STAGE_ROWS * NPC_MAX_TILE * j.size) +
-                               (size_t)(j.panel_blocks * block_bytes) + 64;
-        status = npc_parallel_for(problem->team, g->batch * g->groups * j.channel_parts, scratch,
-                                  run_piece, &j);
-    }
-    free(j.weight);
-    return status;
+    const size_t scratch =
+        npc_round_up(sizeof(npc_tile), 64) + npc_round_up(npc_panel_table_bytes(&j.grad), 64) +
+        (size_t)(STAGE_ROWS * NPC_MAX_TILE * j.size) + (size_t)(j.panel_blocks * block_bytes) + 64;
+    return npc_im2col_has_few_pixels(g) ? by_rows(&j, scratch) : by_columns(&j, scratch);
 }
 
 static npc_status run(npc_conv_problem *problem)

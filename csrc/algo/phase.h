@@ -6,6 +6,7 @@
 #ifndef NPC_ALGO_PHASE_H
 #define NPC_ALGO_PHASE_H
 
+#include "../plan/conv_plan.h"
 #include "panel.h"
 
 /* A phase along one axis: input pixels pixel0, pixel0 + stride, ... are reached by kernel taps
@@ -43,5 +44,25 @@ NPC_INLINE int npc_phase_find(const npc_conv_geometry *g, int i, int64_t index, 
                          .spacing = -(dilation / common)};
     return 1;
 }
+
+/* All phases of a convolution, those of each axis: together any one of each. */
+typedef struct npc_phases {
+    npc_phase *axis[NPC_SPATIAL];
+    int64_t *taps_before[NPC_SPATIAL]; /* of the axis' earlier phases */
+    int64_t count[NPC_SPATIAL], taps[NPC_SPATIAL];
+    int complete; /* every input pixel belongs to a phase */
+} npc_phases;
+
+/* Answers NPC_NO_MEMORY, or allocates what npc_phases_free releases. */
+npc_status npc_phases_find(npc_phases *phases, const npc_conv_geometry *g);
+void npc_phases_free(npc_phases *phases);
+
+/* The weights of every phase, each (groups * in, out, taps), for elements of 4 or 8 bytes: fills
+ * taps[0] * taps[1] * taps[2] * groups * in * out of them. */
+npc_status npc_phases_transpose_weight(const npc_phases *phases, const npc_conv_problem *problem,
+                                       char *to);
+/* Where those of the phase with these numbers are. */
+char *npc_phases_weight(const npc_phases *phases, const npc_conv_problem *problem, char *weight,
+                        const int64_t index[NPC_SPATIAL]);
 
 #endif

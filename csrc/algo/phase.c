@@ -1,0 +1,156 @@
+#include "phase.h"
+
+#include <stdlib.h>
+
+npc_status npc_phases_find(npc_phases *phases, const npc_conv_geometry *g)
+{
+    *phases = (npc_phases){.complete = 1};
+    for (int i = 0; i < NPC_SPATIAL; i++) {
+        const int64_t count = npc_phase_count(g, i);
+        int64_t found = 0;
+        phases->axis[i] = malloc((size_t)count * sizeof(npc_phase));
+        phases->taps_before[i] = malloc((size_t)count * sizeof(int64_t));
+        if (!phases->axis[i] || !phases->taps_before[i]) {
+            npc_phases_free(phases);
+            return NPC_NO_MEMORY;
+        }
+        for (int64_t p = 0; p < count; p++) {
+            npc_phase *phase = &phases->axis[i][found];
+            if (!npc_phase_find(g, i, p, phase)) continue;
+            phases->taps_before[i][found++] = phases->taps[i];
+            phases->taps[i] += phase->axis.taps;
+        }
+        phases->count[i] = found;
+        phases->complete &= found == npc_min(g->stride[i], g->input[i]);
+    }
+    return NPC_OK;
+}
+
+void npc_phases_free(npc_phases *phases)
+{
+    for (int i = 0; i < NPC_SPATIAL; i++) {
+        free(phases->axis[i]);
+        free(phases->taps_before[i]);
+    }
+}
+
+/* Taps of the phases before this one, which counts the last axis' phases first. */
+static int64_t taps_before(const npc_phases *s, int64_t d, int64_t h, int64_t w)
+{
+    return s->taps_before[0][d] * s->taps[1] * s->taps[2] +
+           s->axis[0][d].axis.taps *
+               (s->taps_before[1][h] * s->taps[2] + s->axis[1][h].axis.taps * s->taps_before[2][w]);
+}
+
+char *npc_phases_weight(const npc_phases *phases, const npc_conv_problem *problem, char *weight,
+                        const int64_t index[NPC_SPATIAL])
+{
+    const npc_conv_geometry *g = problem->geometry;
+    return weight + taps_before(phases, index[0], index[1], index[2]) * g->in_channels *
+                        npc_group_out(g) * (int64_t)npc_dtype_size(problem->dtype);
+}
+
+/* A piece copies the weights of a few input channels, as many output channels at a time as have
+ * their lines in L1, whose distance is often a multiple of 4096 bytes. */
+enum { IN_CHANNELS = 32, OUT_CHANNELS = 8 };
+
+typedef struct job {
+    const npc_phases *phases;
+    const npc_conv_problem *problem;
+    char *to;
+} job;
+
+/* A row of taps of a phase, for `rows` output channels k and `columns` input channels c:
+ * to[c][k][t] = from[k][c][t * step]. */
+typedef struct copy_args {
+    const void *from;
+    void *to;
+    int64_t rows, columns, taps, step;
+    int64_t from_row, from_column, to_row, to_column; /* in elements, from k to k, from c to c */
+} copy_args;
+
+#define DEFINE_COPY(type)                                                                          \
+    NPC_INLINE void copy_rows_##type(const copy_args *a, const int64_t rows)                       \
+    {                                                                                              \
+        for (int64_t c = 0; c < a->columns; c++) {                                                 \
+            for (int64_t t = 0; t < a->taps; t++) {                                                \
+                const type *from = (const type *)a->from + c * a->from_column + t * a->step;       \
+                type *to = (type *)a->to + c * a->to_column + t;                                   \
+                for (int64_t k = 0; k < rows; k++) to[k * a->to_row] = from[k * a->from_row];      \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void copy_##type(const copy_args *a)                                                    \
+    {                                                                                              \
+        if (a->rows == OUT_CHANNELS) /* a known number makes its own loop */                       \
+            copy_rows_##type(a, OUT_CHANNELS);                                                     \
+        else                                                                                       \
+            copy_rows_##type(a, a->rows);                                                          \
+    }
+DEFINE_COPY(uint32_t)
+DEFINE_COPY(uint64_t)
+
+/* The taps of one phase; `a` comes with the first kernel, and with the number of the phase's first
+ * row of weights. */
+static void copy_phase(const job *j, const int64_t index[NPC_SPATIAL], int64_t row, int64_t k,
+                       copy_args a)
+{
+    const npc_conv_geometry *g = j->problem->geometry;
+    const npc_phase *d = &j->phases->axis[0][index[0]], *h = &j->phases->axis[1][index[1]];
+    const npc_phase *w = &j->phases->axis[2][index[2]];
+    const int64_t size = (int64_t)npc_dtype_size(j->problem->dtype), out = npc_group_out(g);
+    const char *kernel = a.from;
+    char *to = npc_phases_weight(j->phases, j->problem, j->to, index);
+
+    a.taps = w->axis.taps;
+    a.step = w->tap_step;
+    a.to_row = d->axis.taps * h->axis.taps * w->axis.taps;
+    a.to_column = out * a.to_row;
+    to += (row * out + k) * a.to_row * size;
+    for (int64_t y = 0; y < d->axis.taps * h->axis.taps; y++, to += a.taps * size) {
+        const int64_t slice = d->tap0 + y / h->axis.taps * d->tap_step;
+        const int64_t line = h->tap0 + y % h->axis.taps * h->tap_step;
+        a.from = kernel + ((slice * g->kernel[1] + line) * g->kernel[2] + w->tap0) * size;
+        a.to = to;
+        if (size == sizeof(uint32_t))
+            copy_uint32_t(&a);
+        else
+            copy_uint64_t(&a);
+    }
+}
+
+static npc_status copy_channels(void *context, int64_t piece, void *scratch)
+{
+    (void)scratch;
+    const job *j = context;
+    const int64_t *count = j->phases->count;
+    const npc_conv_geometry *g = j->problem->geometry;
+    const int64_t size = (int64_t)npc_dtype_size(j->problem->dtype);
+    const int64_t in = npc_group_in(g), out = npc_group_out(g), kernel = npc_volume(g->kernel);
+    const int64_t parts = npc_ceil_div(in, IN_CHANNELS), group = piece / parts;
+    const int64_t c = piece % parts * IN_CHANNELS;
+
+    for (int64_t k = 0; k < out; k += OUT_CHANNELS) {
+        const copy_args args = {.from = (const char *)j->problem->arrays->weight +
+                                        ((group * out + k) * in + c) * kernel * size,
+                                .rows = npc_min(OUT_CHANNELS, out - k),
+                                .columns = npc_min(IN_CHANNELS, in - c),
+                                .from_row = in * kernel,
+                                .from_column = kernel};
+        for (int64_t i = 0; i < count[0] * count[1] * count[2]; i++) {
+            const int64_t index[] = {i / count[2] / count[1], i / count[2] % count[1],
+                                     i % count[2]};
+            copy_phase(j, index, group * in + c, k, args);
+        }
+    }
+    return NPC_OK;
+}
+
+npc_status npc_phases_transpose_weight(const npc_phases *phases, const npc_conv_problem *problem,
+                                       char *to)
+{
+    const npc_conv_geometry *g = problem->geometry;
+    job j = {phases, problem, to};
+    return npc_parallel_for(problem->team, g->groups * npc_ceil_div(npc_group_in(g), IN_CHANNELS),
+                            0, copy_channels, &j);
+}
