@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from conv_checks import call
 from guard_pages import Guarded
-from strategies import ConvCase, PoolCase
+from strategies import ConvCase, PoolCase, TransposedCase
 from tolerance import assert_same_values
 from variants import CONV_VARIANTS, ISA_VARIANTS, ISAS, aligned_bytes, name
 
@@ -33,6 +34,17 @@ CONVOLUTIONS = [
     ConvCase(1, 3, 1, 1, (14, 32), (3, 3), (2, 2), padding=1, seed=14),
     ConvCase(1, 2, 1, 1, (7, 50), (5, 5), padding=((2, 0), (0, 3)), seed=15),
     ConvCase(1, 2, 1, 1, (13, 35), (5, 5), (2, 2), padding=2, bias=True, seed=16),
+    ConvCase(2, 1, 5, 70, (3, 4), (3, 3), (1, 2), padding=1, seed=17),  # more channels than pixels
+    ConvCase(2, 1, 1, 9, (333,), (40,), (3,), (1,), padding=2, bias=True, seed=18),
+    ConvCase(1, 1, 3, 5, (4, 5, 19), (3, 2, 3), (1, 2, 1), (1,) * 3, padding=1, bias=True, seed=19),
+]
+# Columns are for images.
+IMAGES = [case for case in CONVOLUTIONS if len(case.size) == 2]
+
+TRANSPOSED = [
+    TransposedCase(2, 1, 7, 5, (4, 9), (4, 4), (2, 2), padding=1, bias=True, seed=1),
+    TransposedCase(1, 2, 20, 3, (2, 3), (3, 3), (2, 3), bias=True, seed=2, output_padding=(1, 2)),
+    TransposedCase(1, 8, 1, 1, (5, 33), (3, 3), padding=1, bias=True, seed=3),
 ]
 
 POOLS = [
@@ -75,10 +87,10 @@ def announce(what: str) -> None:
 
 def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: str) -> None:
     x, weight, bias = case.operands()
-    g = geometry.conv_geometry(2, x.shape, weight.shape, **case.settings)
-    y = reference.conv2d(x, weight, bias, **case.settings)
+    g = geometry.conv_geometry(len(case.size), x.shape, weight.shape, **case.settings)
+    y = call(case, "", x, weight, bias, library=reference)
     grad = np.random.default_rng(1).integers(-4, 5, y.shape).astype(case.dtype)
-    dx, dw, db = reference.conv2d_backward(grad, x, weight, **case.settings)
+    dx, dw, db = call(case, "_backward", grad, x, weight, library=reference)
     precision = variant.get("precision", "standard")
     options = (variant["algorithm"], variant["isa"], threads, precision)
 
@@ -100,7 +112,8 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     announce("forward")
     guarded_call(forward, at, y, x, weight, bias)
     announce("forward with what follows it")
-    finished = reference.conv2d(x, weight, bias, **case.settings, activation="relu6", add=grad)
+    follows: dict[str, Any] = {"activation": "relu6", "add": grad, "library": reference}
+    finished = call(case, "", x, weight, bias, **follows)
     guarded_call(forward_and_add, at, finished, x, weight, bias, grad)
     guarded_call(forward_and_add, at, finished, x, weight, bias, grad.astype("i1"))
     announce("input_grad")
@@ -112,6 +125,27 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     announce("conversion of x while it is read")
     guarded_call(forward, at, y, x.astype("i1"), weight, bias)
     guarded_call(forward, at, y, x.astype(x.dtype.newbyteorder()), weight, bias)
+
+
+def run_transposed(case: TransposedCase, variant: dict[str, Any], threads: int, at: str) -> None:
+    x, weight, bias = case.operands()
+    g = geometry.transposed_geometry(len(case.size), x.shape, weight.shape, **case.settings)
+    add = np.random.default_rng(1).integers(-4, 5, g.input_shape).astype(case.dtype)
+    precision = variant.get("precision", "standard")
+    options = (variant["algorithm"], variant["isa"], threads, precision)
+
+    def alone(x: Any, weight: Any, bias: Any, out: Any) -> None:
+        _native.conv_input_grad(g, x, weight, out, options, bias, "relu6")
+
+    def forward(x: Any, weight: Any, bias: Any, add: Any, out: Any) -> None:
+        _native.conv_input_grad(g, x, weight, out, options, bias, "relu6", 0.0, add)
+
+    follows: dict[str, Any] = {"activation": "relu6", "library": reference}
+    announce("transposed")
+    guarded_call(alone, at, call(case, "", x, weight, bias, **follows), x, weight, bias)
+    expected = call(case, "", x, weight, bias, add=add, **follows)
+    guarded_call(forward, at, expected, x, weight, bias, add)
+    guarded_call(forward, at, expected, x, weight, bias, add.astype("i1"))
 
 
 def run_columns(case: ConvCase, variant: dict[str, Any], threads: int, at: str) -> None:
@@ -233,9 +267,14 @@ def main() -> None:
                 for variant in CONV_VARIANTS:
                     announce(f"{dtype} {case} {name(variant)} at {at}")
                     run_convolution(case.with_dtype(dtype), variant, 1, at)
+            for case in IMAGES:
                 for variant in ISA_VARIANTS:
                     announce(f"{dtype} {case} {name(variant)} columns at {at}")
                     run_columns(case.with_dtype(dtype), variant, 1, at)
+            for transposed in TRANSPOSED:
+                for variant in CONV_VARIANTS:
+                    announce(f"{dtype} {transposed} {name(variant)} at {at}")
+                    run_transposed(transposed.with_dtype(dtype), variant, 1, at)
             for pool in POOLS:
                 for variant in ISA_VARIANTS:
                     announce(f"{dtype} {pool} {name(variant)} at {at}")

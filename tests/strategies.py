@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -137,6 +137,9 @@ def forms(*dtypes: str) -> st.SearchStrategy[Form]:
 # ---- geometries ----------------------------------------------------------------------------
 
 
+Case = TypeVar("Case", bound="ConvCase")
+
+
 @dataclass(frozen=True)
 class ConvCase:
     """A valid convolution of as many dimensions as `size` has, its operands' forms, and a seed."""
@@ -199,7 +202,7 @@ class ConvCase:
             bias = make((self.out_channels,), Form(self.dtype, "contiguous"), rng, integers)
         return (x if self.batched else x[0]), weight, bias
 
-    def with_dtype(self, dtype: str) -> ConvCase:
+    def with_dtype(self: Case, dtype: str) -> Case:
         """The same case with every floating operand of the given type."""
         return replace(
             self,

@@ -19,7 +19,12 @@ from npconv.layers.avg_pool2d import AvgPool2d
 from npconv.layers.batch_norm2d import BatchNorm2d
 from npconv.layers.concat import Concat
 from npconv.layers.container import Container
+from npconv.layers.conv1d import Conv1d
 from npconv.layers.conv2d import Conv2d
+from npconv.layers.conv3d import Conv3d
+from npconv.layers.conv_transpose1d import ConvTranspose1d
+from npconv.layers.conv_transpose2d import ConvTranspose2d
+from npconv.layers.conv_transpose3d import ConvTranspose3d
 from npconv.layers.dense_block import DenseBlock
 from npconv.layers.dropout import Dropout
 from npconv.layers.elu import ELU
@@ -48,7 +53,12 @@ __all__ = [
     "BatchNorm2d",
     "Concat",
     "Container",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "DenseBlock",
     "Dropout",
     "Flatten",

@@ -1,0 +1,66 @@
+"""The transposed convolution layer of images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from npconv import functional
+from npconv.layers.conv_layer import ConvLayer
+from npconv.layers.initialisers import Initialiser, he
+
+
+class ConvTranspose2d(ConvLayer):
+    """Transposed convolution of images with learned filters, plus a bias per output channel.
+
+    ``(N, C, H, W) ⋆ (C, K/groups, R, S) -> (N, K, OH, OW)``
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        C and K, both multiples of `groups`.
+    kernel_size : int or (int, int)
+        (R, S).
+    stride, padding, output_padding, groups, dilation, precision, algorithm
+        As in :func:`npconv.conv_transpose2d`.
+    bias : bool
+        Whether to add a bias.
+    rng : numpy.random.Generator
+        Source of the initial weights. The bias starts at zero.
+    init : callable
+        ``init(shape, rng, dtype)`` makes the weights; see :mod:`npconv.layers.initialisers`.
+    dtype : dtype
+        Of the parameters.
+    """
+
+    ndim = 2
+    _forward = staticmethod(functional.conv_transpose2d)
+    _backward = staticmethod(functional.conv_transpose2d_backward)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        *,
+        rng: np.random.Generator,
+        init: Initialiser = he,
+        dtype: npt.DTypeLike = np.float32,
+        precision: str = "standard",
+        algorithm: str = "auto",
+    ) -> None:
+        super().__init__()
+        channels = (in_channels, out_channels)
+        groups = self._set_up(
+            channels, kernel_size, groups, bias, rng, init, dtype, transposed=True
+        )
+        self._geometry = (stride, padding, output_padding, groups, dilation)
+        self._options = {"precision": precision, "algorithm": algorithm}
