@@ -164,6 +164,7 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^total +433,890", out, re.M)
     assert "1×64×4×4" in run(capsys, "summary", "deep", "--input", "1,28,28")
     assert "1×96×110×110" in run(capsys, "summary", "zfnet")
+    assert re.search(r"^total +11,689,512 ", run(capsys, "summary", "resnet18"), re.M)
     error = run(capsys, "summary", "resnet51", code=2)
     assert "NETWORK is 'resnet51', expected one of simple, deep" in error
 

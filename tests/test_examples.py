@@ -65,6 +65,16 @@ def test_cifar10(tmp_path: Path) -> None:
     assert re.match(r"test accuracy [01]\.\d{4}", run("cifar10", tmp_path, "--data", "."))
 
 
+def test_transfer(tmp_path: Path) -> None:
+    pytest.importorskip("PIL", reason="it reads the photograph")
+    out = run("transfer", tmp_path)
+    assert len(re.findall(r"^class +\d+: +[\d.]+ %$", out, re.M)) == 5
+    (apart,) = re.findall(r"^fused: .* ms, results (.*) apart$", out, re.M)
+    assert float(apart) < 1e-4
+    again = run("transfer", tmp_path, "--weights", "resnet18_random.npz")
+    assert re.findall("^class.*$", again, re.M) == re.findall("^class.*$", out, re.M)
+
+
 def test_feature_maps(tmp_path: Path) -> None:
     out = run("feature_maps", tmp_path, "--out", "pictures")
     assert re.search(r"^  pool2 +32x2x2$", out, re.M)

@@ -22,6 +22,12 @@ def _deep(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
     return models.deep_convnet(shape, classes=classes, rng=rng)
 
 
+def _lenet5(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
+    if shape != (1, 28, 28):
+        raise ValueError(f"lenet5 reads grey images of 28x28 pixels, these are {shape}")
+    return models.lenet5(classes, rng=rng)
+
+
 def _cifar(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
     return models.cifar_convnet(shape, classes=classes, rng=rng)
 
@@ -34,6 +40,7 @@ def _pattern(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
 NETWORKS: dict[str, Callable[[Shape, int, np.random.Generator], Layer]] = {
     "simple": _simple,
     "deep": _deep,
+    "lenet5": _lenet5,
     "cifar": _cifar,
     "pattern": _pattern,
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from npconv.commands.sources import Source
     from npconv.data.augment import Augmentation
 
-NAMES = ("simple", "deep", "cifar", "pattern")
+NAMES = ("simple", "deep", "lenet5", "cifar", "pattern")
 OPTIMISERS = ("sgd", "momentum", "adam")
 
 DESCRIPTION = f"""\
@@ -21,6 +21,7 @@ Train a network and keep it in a file.
 Networks:
   simple   SimpleConvNet of the book 'Deep Learning from Scratch': 30 filters of 5x5
   deep     its DeepConvNet: six 3x3 convolutions, dropout
+  lenet5   LeNet-5 with ReLU, for images of 28x28 pixels
   cifar    INPUT-CONV-RELU-POOL-FC of CS231n's notes
   pattern  ((CONV-RELU)*2-POOL)*3-FC-RELU-FC with 24 to 96 filters (2 blocks for small images)
 

@@ -23,12 +23,12 @@ _COLUMNS = 4
 def save_layers(path: str | os.PathLike[str], net: Layer, image: Array, title: str) -> Path:
     """Draw an image (C, H, W) and the output of every layer of `net` for it, down to the scores.
 
-    At most 64 maps of a layer are drawn. Layers that only reshape are left out.
+    At most 64 maps of a layer are drawn. Layers that change no number are left out.
     """
     outputs = {
         name: value[0] for name, value in layer_outputs(net, image[None]).items() if _drawn(value)
     }
-    # A flattened image is the one before it once more.
+    # What flattening and, in evaluation, dropout return is what they got.
     names = [
         name
         for i, name in enumerate(outputs)
@@ -51,7 +51,7 @@ def _drawn(value: Array) -> bool:
 
 
 def _same(a: Array, b: Array) -> bool:
-    return a.size == b.size and a.ndim != b.ndim and bool((a.ravel() == b.ravel()).all())
+    return a.size == b.size and bool((a.ravel() == b.ravel()).all())
 
 
 def _draw(axes: Any, name: str, value: Array) -> None:

@@ -27,7 +27,7 @@ def save_activations(
     axes = figure.subplots()
     for name, activation, colour in (("ReLU", ReLU, BLUE), ("tanh", Tanh, RED)):
         rng = np.random.default_rng(seed)
-        trainer = Trainer(_network(activation, data, rng), SGD(0.05), rng=rng)
+        trainer = Trainer(_network(activation, data, rng), SGD(0.02), rng=rng)
         losses = trainer.fit(data, epochs, 50, progress=False).losses
         steps = len(losses) // epochs
         smooth = np.convolve(losses, np.full(steps, 1 / steps), "valid")
