@@ -1,8 +1,8 @@
 """Edges and blur on a photograph, with conv2d and with true convolution.
 
-conv2d slides a filter over an image as it is (cross-correlation, as networks do); a convolution in
-the sense of mathematics turns it round first. For a filter that is the same when turned round, such
-as a blur, both agree; for an edge filter the sign changes.
+conv2d slides a filter over an image as it is (cross-correlation, as networks do); convolve2d, a
+convolution in the sense of mathematics, turns it round first. For a filter that is the same when
+turned round, such as a blur, both agree; for an edge filter the sign changes.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import npconv
+from npconv.compat.signal import convolve2d
 from npconv.viz import lessons
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -28,8 +29,7 @@ blur = lessons.FILTERS["Gaussian blur 5 × 5"]
 for name, kernel in (("vertical edges", edges), ("Gaussian blur", blur)):
     # conv2d takes batches of images with channels: one of each here.
     correlated = npconv.conv2d(image[None, None], kernel[None, None], padding="same")[0, 0]
-    turned_round = kernel[::-1, ::-1]
-    convolved = npconv.conv2d(image[None, None], turned_round[None, None], padding="same")[0, 0]
+    convolved = convolve2d(image, kernel, mode="same")  # as scipy.signal's
     away = np.abs(convolved - correlated).max()
     turned = np.abs(convolved + correlated).max()
     print(f"{name}: convolution is cross-correlation to {away:.1e}, its negative to {turned:.1e}")

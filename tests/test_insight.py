@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from npconv import insight
+from npconv import insight, models
 from npconv.checks import Array
 from npconv.insight.hooks import differentiable
 from npconv.layers import (
@@ -244,6 +245,36 @@ def test_a_fused_network_is_looked_into_layer_by_layer() -> None:
     assert insight.receptive_fields(net, (2, 9, 8))["pool1"].size == (4, 4)
     assert net._session is session
     assert not net.training
+
+
+def narrow_densenet(classes: int, width: float, **options: Any) -> Layer:
+    return models.densenet((1, 2, 1, 1), classes, growth=4, first_channels=8, **options)
+
+
+@pytest.mark.parametrize("make", [models.googlenet, models.resnet18, narrow_densenet])
+def test_published_networks(make: Callable[..., Layer]) -> None:
+    """With branches, shortcuts, batch normalisation and auxiliary heads; narrow ones."""
+    rng = np.random.default_rng(0)
+    net = make(5, width=0.06, rng=rng, dtype=np.float64)
+    x, labels = rng.uniform(0, 1, (2, 3, 64, 64)), np.array([3, 1])
+    for _ in range(3):
+        net.forward(x)  # running statistics that fit
+    grad = insight.input_gradient(net, x, labels)
+    net.eval()
+
+    def loss(changed: Array) -> float:
+        return 2 * SoftmaxCrossEntropy().forward(net.forward(changed), labels)
+
+    for at in [(0, 0, 30, 30), (1, 2, 20, 40)]:
+        assert grad[at] == pytest.approx(numeric(loss, x, at), rel=1e-4, abs=1e-9)
+    maps = insight.class_activation(net, x, labels)
+    assert maps.shape[0] == 2
+    assert min(maps.shape[1:]) >= 2
+    net.train()
+    loss_of_all = models.AuxiliaryCrossEntropy()
+    loss_of_all.forward(net.forward(x), labels)
+    net.backward_params(loss_of_all.backward())
+    assert set(net.grads) == set(net.params)
 
 
 def test_the_network_is_left_as_it_was() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from npconv.checks import Array
 from npconv.layers import Layer
 from npconv.layers.container import Container
+from npconv.models import AuxiliaryHeads
 
 
 def leaves(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
@@ -60,12 +61,16 @@ def differentiable(net: Layer) -> Iterator[None]:
 
     Layers keep what backward needs in training mode only, in which dropout is random and batch
     normalisation looks at the batch. So those two stay in evaluation mode, where they multiply each
-    channel by a number, and pass the gradient through the same multiplication.
+    channel by a number, and pass the gradient through the same multiplication. Auxiliary heads,
+    which speak in training mode only, are passed by.
     """
     modes = [(layer, layer.training) for layer in _everything(net)]
     net.eval()
-    replaced = []
+    replaced, heads = [], []
     for layer, _ in modes:
+        if isinstance(layer, AuxiliaryHeads):
+            heads.append((layer, layer.heads))
+            layer.heads = {}
         if type(layer).__name__.startswith(("Dropout", "BatchNorm")):
             replaced.append((layer, _replace(layer, "backward", _scaling(layer))))
         elif getattr(layer, "layers", None):
@@ -77,6 +82,8 @@ def differentiable(net: Layer) -> Iterator[None]:
             yield
     finally:
         net.eval()  # lets go of what was kept
+        for chain, names in heads:
+            chain.heads = names
         for layer, before in replaced:
             _put_back(layer, "backward", before)
         for layer, training in modes:
