@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -188,3 +190,26 @@ def test_download_without_pooch_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(ImportError, match=r"pooch.*pip install 'npconv\[data\]'"):
         download("mnist")
+
+
+def test_jpeg_streams_become_the_binary_version(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="it writes and reads the streams")
+    arrays = {}
+    for part, count in (("train", 7), ("test", 2)):
+        streams = []
+        for i in range(count):
+            stream = io.BytesIO()
+            image.new("RGB", (32, 32), (30 * i, 100, 200)).save(stream, "JPEG", quality=95)
+            streams.append(stream.getvalue())
+        arrays[f"{part}_jpeg"] = np.frombuffer(b"".join(streams), np.uint8)
+        arrays[f"{part}_offsets"] = np.cumsum([0, *map(len, streams)])
+        arrays[f"{part}_labels"] = np.arange(count)
+    np.savez(tmp_path / "c.npz", **arrays)  # type: ignore[arg-type]
+    script = Path(__file__).parents[1] / "bench" / "cifar10_jpeg.py"
+    subprocess.run(
+        [sys.executable, script, tmp_path / "c.npz", tmp_path / "out"], check=True, timeout=60
+    )
+    data = load_cifar10(tmp_path / "out")
+    assert data.train_labels.tolist() == list(range(7))
+    colours = 255 * data.train_images.mean(axis=(2, 3))
+    np.testing.assert_allclose(colours, [[30 * i, 100, 200] for i in range(7)], atol=3)
