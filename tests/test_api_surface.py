@@ -45,15 +45,6 @@ OPERATIONS = {
     **convolutions("conv_transpose1d", TRANSPOSED, "NCW"),
     **convolutions("conv_transpose2d", TRANSPOSED, "NCHW"),
     **convolutions("conv_transpose3d", TRANSPOSED, "NCDHW"),
-    "max_pool2d": (
-        "(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, "
-        "return_indices=False, *, indices='flat', index_dtype='int64', layout='NCHW', isa=None, "
-        "num_threads=None, out=None)"
-    ),
-    "max_pool2d_backward": (
-        "(grad, indices, input_shape, kernel_size, stride=None, padding=0, dilation=1, "
-        "ceil_mode=False, *, index_kind='flat', layout='NCHW', isa=None, num_threads=None)"
-    ),
     "pad": "(x, pad_width, mode='constant', constant_values=0, *, num_threads=None)",
     "pad_backward": "(grad, pad_width, mode='constant', *, num_threads=None)",
     "im2col": (
@@ -107,14 +98,39 @@ def _poolings(ndim, layout):
     run = f"layout={layout!r}, isa=None, num_threads=None"
     windows = "kernel_size, stride=None, padding=0"
     average = (
-        f"{windows}, ceil_mode=False, count_include_pad=True, divisor_override=None, *, dilation=1"
+        f"{windows}, ceil_mode=False, count_include_pad=True, divisor_override=None, *, "
+        f"dilation=1, padding_mode='constant', {run}"
     )
-    return {
-        f"avg_pool{ndim}d": f"(x, {average}, {run}, out=None)",
-        f"avg_pool{ndim}d_backward": f"(grad, input_shape, {average}, {run})",
-        f"adaptive_avg_pool{ndim}d": f"(x, output_size, *, {run}, out=None)",
-        f"adaptive_avg_pool{ndim}d_backward": f"(grad, input_shape, *, {run})",
+    picked = f"{windows}, dilation=1, ceil_mode=False"
+    padding = "padding_value=None, padding_mode='constant'"
+    norm = f"norm_type, kernel_size, stride=None, ceil_mode=False, *, padding=0, dilation=1, {run}"
+    found = {
+        "avg_pool#": f"(x, {average}, out=None)",
+        "avg_pool#_backward": f"(grad, input_shape, {average})",
+        "adaptive_avg_pool#": f"(x, output_size, *, {run}, out=None)",
+        "adaptive_avg_pool#_backward": f"(grad, input_shape, *, {run})",
+        "adaptive_max_pool#": f"(x, output_size, return_indices=False, *, {run}, out=None)",
+        "adaptive_max_pool#_backward": f"(grad, indices, input_shape, *, {run})",
+        "lp_pool#": f"(x, {norm}, out=None)",
+        "lp_pool#_backward": f"(grad, x, {norm})",
+        "max_unpool#": f"(x, indices, {windows}, output_size=None, *, {run})",
+        "max_unpool#_backward": f"(grad, indices, {windows}, *, {run})",
     }
+    for name in ("max_pool#", "min_pool#"):
+        found[name] = (
+            f"(x, {picked}, return_indices=False, *, {padding}, indices='flat', "
+            f"index_dtype='int64', {run}, out=None)"
+        )
+        found[f"{name}_backward"] = (
+            f"(grad, indices, input_shape, {picked}, *, {padding}, index_kind='flat', {run})"
+        )
+    if ndim > 1:
+        found["fractional_max_pool#"] = (
+            "(x, kernel_size, output_size=None, output_ratio=None, return_indices=False, *, "
+            f"rng=None, random_samples=None, {run}, out=None)"
+        )
+        found["fractional_max_pool#_backward"] = f"(grad, indices, input_shape, *, {run})"
+    return {name.replace("#", f"{ndim}d"): text for name, text in found.items()}
 
 
 for _ndim, _layout in ((1, "NCW"), (2, "NCHW"), (3, "NCDHW")):
@@ -123,6 +139,12 @@ OPERATIONS |= {
     "global_avg_pool": "(x, *, channels_last=False, isa=None, num_threads=None, out=None)",
     "global_avg_pool_backward": (
         "(grad, input_shape, *, channels_last=False, isa=None, num_threads=None)"
+    ),
+    "global_max_pool": (
+        "(x, return_indices=False, *, channels_last=False, isa=None, num_threads=None, out=None)"
+    ),
+    "global_max_pool_backward": (
+        "(grad, indices, input_shape, *, channels_last=False, isa=None, num_threads=None)"
     ),
 }
 RUNTIME = {

@@ -417,6 +417,8 @@ DTYPE_ROWS = [
         (pool_backward, "grad", POOLED),
         (pad_backward, "grad", X),
     )
+    # Pooling takes float16, and compares small integers.
+    if (make, dtype) not in ((pool, "float16"), (pool, "i1"), (pool_backward, "float16"))
 ] + [
     row(
         conv(x=X.astype(int), weight=W.astype(int)),
@@ -512,7 +514,7 @@ OPTION_ROWS = [
     row(im2col(order=(0, 1, 2)), TypeError, "order must be", "got (0, 1, 2)"),
     *[
         row(make(layout="NHWC"), NotImplementedError, "layout='NHWC' is not built yet")
-        for make in (input_grad, weight_grad, backward, pool, pool_backward, im2col, col2im)
+        for make in (input_grad, weight_grad, backward, im2col, col2im)
     ],
     *[
         row(make(padding_mode="wrap"), NotImplementedError, "padding_mode='wrap' is not built yet")

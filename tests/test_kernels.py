@@ -145,6 +145,12 @@ def sweep_others(isa: str, dtype: str) -> None:
             assert_same_values(at, indices)
             dx = npconv.max_pool2d_backward(y, at, x.shape, **settings, isa=isa)
             assert_same_values(dx, reference.max_pool2d_backward(y, at, x.shape, **settings))
+            last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+            inner = settings | {"layout": "NHWC"}
+            y, at = npconv.max_pool2d(last, **inner, return_indices=True, isa=isa)
+            assert_same_values(np.moveaxis(y, -1, 1), expected)
+            dx = npconv.max_pool2d_backward(y, at, last.shape, **inner, isa=isa)
+            assert_same_values(dx, reference.max_pool2d_backward(y, at, last.shape, **inner))
             mean = npconv.avg_pool2d(x, **settings, isa=isa)
             assert_same_values(mean, reference.avg_pool2d(x, **settings))
         cols = reference.im2col(x, 2)

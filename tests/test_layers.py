@@ -13,6 +13,7 @@ from npconv import reference
 from npconv.layers import (
     ELU,
     AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
     AvgPool2d,
     BatchNorm2d,
     Concat,
@@ -31,6 +32,7 @@ from npconv.layers import (
     LeakyReLU,
     Linear,
     LocalResponseNorm,
+    LpPool2d,
     MaxPool2d,
     Pad2d,
     ReLU,
@@ -150,6 +152,18 @@ ROWS = [
         lambda rng: AvgPool2d(3, 2, 1, count_include_pad=False),
         (2, 2, 6, 6),
         lambda x, p: reference.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+    ),
+    Row(
+        "LpPool2d",
+        lambda rng: LpPool2d(2, 3, 2, ceil_mode=True),
+        (2, 2, 6, 6),
+        lambda x, p: reference.lp_pool2d(x, 2, 3, 2, ceil_mode=True),
+    ),
+    Row(
+        "AdaptiveMaxPool2d",
+        lambda rng: AdaptiveMaxPool2d((2, None)),
+        (2, 3, 5, 4),
+        lambda x, p: reference.adaptive_max_pool2d(x, (2, 4)),
     ),
     Row(
         "GlobalAvgPool2d",

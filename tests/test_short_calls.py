@@ -161,7 +161,7 @@ def test_odd_operands_meet_the_same_end(name: str, data: st.DataObject) -> None:
         {"num_threads": 0},
         {"num_threads": 1025},
         {"num_threads": True},
-        {"layout": "NHWC"},
+        {"layout": "NHWD"},
         {"isa": "sse9"},
         {"nothing": 1},
         {"x": X, "grad": GRAD},

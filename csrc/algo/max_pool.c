@@ -14,6 +14,7 @@
 #include "../core/parallel.h"
 #include "../core/scratch.h"
 #include "../plan/simple_plan.h"
+#include "max_windows.h"
 #include "pool.h"
 
 enum {
@@ -34,6 +35,7 @@ typedef struct job {
     npc_index_kind kind;
     const npc_kernels *kernels;
     int64_t channels, size;
+    int smallest;
     /* Row maxima of a depth tap stand in slots: a slot is the row `row_unit` source rows after its
      * neighbour's, or where `shared` is 0, slot k is row k % R of output row k / R. */
     int shared;
@@ -77,7 +79,7 @@ static void pool_element(const job *j, const block *b, int64_t h, int64_t w)
             for (int64_t s = taps.first; s < taps.first + taps.count; s++) {
                 const double v = npc_load(row + npc_axis_source(&axis[2], w, s) * x->stride[4],
                                           x->dtype, x->swapped);
-                if (winner < 0 || v > best || (v != v && best == best)) {
+                if (winner < 0 || (j->smallest ? v < best : v > best) || (v != v && best == best)) {
                     best = v;
                     winner = (kd * axis[1].taps + r) * axis[2].taps + s;
                 }
@@ -97,12 +99,13 @@ static void pool_element(const job *j, const block *b, int64_t h, int64_t w)
 
 /* ---- row maxima ---- */
 
-static void fill(npc_dtype dtype, char *to, int64_t count)
+static void fill(const job *j, char *to, int64_t count)
 {
-    if (dtype == NPC_F32)
-        for (int64_t i = 0; i < count; i++) ((float *)to)[i] = -INFINITY;
+    const float nothing = j->smallest ? INFINITY : -INFINITY;
+    if (j->window.dtype == NPC_F32)
+        for (int64_t i = 0; i < count; i++) ((float *)to)[i] = nothing;
     else
-        for (int64_t i = 0; i < count; i++) ((double *)to)[i] = -INFINITY;
+        for (int64_t i = 0; i < count; i++) ((double *)to)[i] = nothing;
 }
 
 /* The block's part of a source row, sorted into `phases` runs of `length` elements. */
@@ -116,13 +119,13 @@ static void copy_row(const job *j, const block *b, const char *row, int64_t phas
         const int64_t first = begin > p ? npc_ceil_div(begin - p, phases) : 0;
         const int64_t last = end > p ? npc_ceil_div(end - p, phases) : 0;
         if (first >= last) {
-            fill(j->window.dtype, to, length);
+            fill(j, to, length);
             continue;
         }
-        fill(j->window.dtype, to, first);
+        fill(j, to, first);
         npc_read_run(j->from, row + (b->x0 + p + first * phases) * stride, stride * phases,
                      last - first, j->window.dtype, to + first * size);
-        fill(j->window.dtype, to + last * size, length - last);
+        fill(j, to + last * size, length - last);
     }
 }
 
@@ -170,7 +173,8 @@ static void fill_slots(const job *j, const block *b, int64_t z, int64_t y, int64
                              .lowest = in_place ? -b->x0 : 0,
                              .highest = in_place ? axis->extent - b->x0 : INT64_MAX,
                              .pairs = b->step == 2 && axis->spacing == 1 && b->taps.count > 1,
-                             .pitch = b->pitch};
+                             .pitch = b->pitch,
+                             .smallest = j->smallest};
     /* All in place at once; copies as far as they have room. */
     const int64_t at_once = in_place ? rows : npc_max(MAX_SPAN / (phases * length), 1);
     for (int64_t k = 0; k < rows; k += at_once) {
@@ -232,7 +236,8 @@ static void compare_rows(const job *j, const block *b, int64_t h, int64_t rows, 
                                 .count = b->count,
                                 .out = b->out + h * y->stride[3] + b->w * y->stride[4],
                                 .out_pitch = y->stride[3] / size,
-                                .index_pitch = axis[2].pixels};
+                                .index_pitch = axis[2].pixels,
+                                .smallest = j->smallest};
     for (int64_t kd = 0; kd < b->depth.count; kd++)
         for (int64_t r = taps.first; r < taps.first + taps.count; r++) {
             row[args.row_count] = kd * b->slots + r * j->row_spacing;
@@ -378,7 +383,12 @@ npc_status npc_max_pool(const npc_pool_geometry *g, const npc_array *x, const np
              .indices = indices,
              .kind = kind,
              .channels = g->channels,
+             .smallest = g->smallest,
              .size = (int64_t)npc_dtype_size(dtype)};
+    if (g->adaptive || g->starts) {
+        if (indices && kind != NPC_INDEX_FLAT) return NPC_INVALID_GEOMETRY;
+        return npc_max_windows(g, x, y, indices, dtype, options, info);
+    }
     npc_status status = npc_pool_check(g);
     if (status == NPC_OK) status = npc_simple_kernels(options, dtype, &j.kernels);
     if (status != NPC_OK) return status;

@@ -2,7 +2,7 @@
  *
  * A pixel of dx collects from the windows that reach it the gradients whose index says that it won,
  * in order of the outputs. So each line of dx is written once, from rows of dy and of the tap
- * numbers that won them, staged in scratch. Indices are checked before, in a pass of their own.
+ * numbers that won them, staged in scratch. Indices are checked plane by plane before.
  *
  * What does not fit this (flat indices that lie outside of their windows, windows of very many
  * taps, three dimensions) is scattered: each gradient is added at its index, in the same order.
@@ -72,6 +72,8 @@ static int64_t checked_position(const job *j, int64_t index, int64_t d, int64_t 
         return -1;
     return npc_flat_position(window, index, d, h, w);
 }
+
+static npc_status check_plane(const job *j, int64_t plane);
 
 /* ---- scattering ---- */
 
@@ -287,8 +289,8 @@ static npc_status tile_planes(void *context, int64_t piece, void *scratch)
     const job *j = context;
     const int64_t end = npc_min((piece + 1) * j->units_a_piece, j->planes);
     for (int64_t plane = piece * j->units_a_piece; plane < end; plane++) {
-        if (fill_tiles(j, plane)) continue;
-        const npc_status status = scatter_plane(j, plane);
+        npc_status status = check_plane(j, plane);
+        if (status == NPC_OK && !fill_tiles(j, plane)) status = scatter_plane(j, plane);
         if (status != NPC_OK) return status;
     }
     return NPC_OK;
@@ -314,6 +316,10 @@ static npc_status gather_units(void *context, int64_t piece, void *scratch)
         char *to =
             dx->data + plane / j->channels * dx->stride[0] + plane % j->channels * dx->stride[1];
         int found = !j->scattered || !j->scattered[plane];
+        if (j->bands == 1) {
+            const npc_status status = check_plane(j, plane);
+            if (status != NPC_OK) return status;
+        }
         s.first_row = y / axis[1].step + j->vertical.least_shift;
         s.rows = (y_end - 1) / axis[1].step + j->vertical.most_shift + 1 - s.first_row;
         for (int64_t x = 0; found && x < axis[2].extent; x += j->columns * axis[2].step) {
@@ -498,6 +504,10 @@ npc_status npc_max_pool_backward(const npc_pool_geometry *g, const npc_array *gr
              .size = (int64_t)npc_dtype_size(dtype),
              .planes = g->batch * g->channels,
              .pixels = npc_volume(g->input)};
+    if (g->adaptive || g->starts) {
+        if (kind != NPC_INDEX_FLAT) return NPC_INVALID_GEOMETRY;
+        return npc_max_unpool(g, grad, indices, 1, dx, dtype, options, info);
+    }
     npc_status status = npc_pool_check(g);
     if (status == NPC_OK) status = npc_simple_kernels(options, dtype, &j.kernels);
     if (status != NPC_OK) return status;
@@ -511,8 +521,9 @@ npc_status npc_max_pool_backward(const npc_pool_geometry *g, const npc_array *gr
             if (!j.scattered) return NPC_NO_MEMORY;
         }
         j.units_a_piece = npc_max(PIECE_BYTES / npc_max(j.pixels * j.size, 1), 1);
-        status =
-            npc_parallel_for(&team, npc_ceil_div(j.planes, j.units_a_piece), 0, check_units, &j);
+        if (j.bands != 1) /* else each plane just before it is used, which brings it into cache */
+            status = npc_parallel_for(&team, npc_ceil_div(j.planes, j.units_a_piece), 0,
+                                      check_units, &j);
         if (status == NPC_OK && j.bands == 0)
             status = npc_parallel_for(&team, j.planes, 0, scatter_planes, &j);
         if (status == NPC_OK && j.tiles)

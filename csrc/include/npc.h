@@ -69,6 +69,9 @@ typedef struct npc_pool_geometry {
     int64_t stride[NPC_SPATIAL], dilation[NPC_SPATIAL];
     int64_t pad_before[NPC_SPATIAL], pad_after[NPC_SPATIAL];
     int adaptive;
+    int smallest;          /* max-pooling takes minima */
+    const int64_t *starts; /* max-pooling's windows, `kernel` long, start here: for each plane,
+                            * those along D, H and W; or NULL */
 } npc_pool_geometry;
 
 typedef enum npc_conv_operation {
@@ -173,18 +176,39 @@ const char *npc_conv_algorithm_name(int algorithm);
  * number in a window of at most 256 taps. */
 typedef enum npc_index_kind { NPC_INDEX_FLAT, NPC_INDEX_WINDOW, NPC_INDEX_BYTE } npc_index_kind;
 
-/* x -> y, and indices (N, C, OD, OH, OW) C-contiguous or NULL. Every window touches the input, none
- * is adaptive. NaN wins, the first of equals wins,
+/* x -> y, and indices (N, C, OD, OH, OW) C-contiguous or NULL, flat ones for adaptive windows and
+ * `starts`. Every window touches the input. NaN wins, the first of equals wins,
  * padding never wins. */
 npc_status npc_max_pool(const npc_pool_geometry *geometry, const npc_array *x, const npc_array *y,
                         void *indices, npc_index_kind kind, npc_dtype dtype,
                         const npc_options *options, npc_plan_info *info);
 
 /* grad (N, C, OD, OH, OW), indices as npc_max_pool gave them -> dx (N, C, D, H, W). An index out of
- * range gives NPC_BAD_INDEX before dx is written. */
+ * range gives NPC_BAD_INDEX, and anything in dx. */
 npc_status npc_max_pool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
                                  const void *indices, npc_index_kind kind, const npc_array *dx,
                                  npc_dtype dtype, const npc_options *options, npc_plan_info *info);
+
+/* The same for channels innermost: all arrays (N, ..., C), C-contiguous and of `dtype`; windows of
+ * at most 256 taps, planes below 2^31 pixels, no adaptive windows. The backward pass answers
+ * NPC_BAD_INDEX for a flat index outside of its window too. */
+npc_status npc_max_pool_last(const npc_pool_geometry *geometry, const void *x, void *y,
+                             void *indices, npc_index_kind kind, npc_dtype dtype,
+                             const npc_options *options, npc_plan_info *info);
+npc_status npc_max_pool_last_backward(const npc_pool_geometry *geometry, const void *grad,
+                                      const void *indices, npc_index_kind kind, void *dx,
+                                      npc_dtype dtype, const npc_options *options,
+                                      npc_plan_info *info);
+
+/* y and indices (N, C, OD, OH, OW) -> x (N, C, D, H, W), zero where no index points; where several
+ * do, their sum if `add` is set, else the last. Of the geometry, only these sizes are looked at. */
+npc_status npc_max_unpool(const npc_pool_geometry *geometry, const npc_array *y,
+                          const int64_t *indices, int add, const npc_array *x, npc_dtype dtype,
+                          const npc_options *options, npc_plan_info *info);
+/* grad (N, C, D, H, W), indices -> dy, the elements they point to. */
+npc_status npc_max_unpool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
+                                   const int64_t *indices, const npc_array *dy, npc_dtype dtype,
+                                   const npc_options *options, npc_plan_info *info);
 
 /* What the sum of a window is divided by: `divisor`, or if that is 0 the number of its elements, of
  * those in the padding too if `include_pad` is set (but not of those behind it). */

@@ -176,6 +176,12 @@ void npc_run_small(const npc_kernels *k, const npc_small_args *args)
     k->small(args);
 }
 
+int64_t npc_run_unpool_pixels(const npc_kernels *k, const npc_unpool_pixels_args *args)
+{
+    mark(k, SLOT_unpool_pixels, 0);
+    return k->unpool_pixels(args);
+}
+
 int npc_run_in_range(const npc_kernels *k, const int64_t *from, int64_t count, int64_t limit)
 {
     mark(k, SLOT_in_range, 0);

@@ -159,6 +159,7 @@ typedef struct npc_max_row_args {
     int pairs;
     void *best, *number;
     int64_t pitch;
+    int smallest; /* minima; padding then counts as infinity */
 } npc_max_row_args;
 typedef void npc_max_row_fn(const npc_max_row_args *args);
 /* to[i][j] = activation(from[i][j] + bias[i] + add[i][j]), for `count` elements of each row; each
@@ -235,6 +236,7 @@ typedef struct npc_max_column_args {
     int64_t *index64;
     uint8_t *index8;
     int64_t index_pitch, base, base_row, base_step;
+    int smallest;
 } npc_max_column_args;
 typedef void npc_max_column_fn(const npc_max_column_args *args);
 
@@ -281,6 +283,37 @@ typedef struct npc_unpool_tiles_args {
     int64_t to_pitch;
 } npc_unpool_tiles_args;
 typedef int npc_unpool_tiles_fn(const npc_unpool_tiles_args *args);
+/* The same where channels are innermost: pixel w of a row of `count`, `group` elements each, is the
+ * maximum (minimum) over the taps k of from[w * step + offset[k]], and its index, to one of index64
+ * and index8 or neither, is number[k] of the winner + base + w * base_step. */
+typedef struct npc_max_pixels_args {
+    const void *from;
+    int64_t step, group, count, taps;
+    const int64_t *offset, *number;
+    int smallest;
+    void *out;
+    int64_t *index64;
+    uint8_t *index8;
+    int64_t base, base_step;
+} npc_max_pixels_args;
+typedef void npc_max_pixels_fn(const npc_max_pixels_args *args);
+
+/* Its gradient: pixel w of a row of `to` is the sum of grad[at] over r < row_count and i < reach[3
+ * w
+ * + 1], at = (row[r] + reach[3 w] + i * spacing) * group, where the index of `at` is position + w,
+ * or if position is negative row_number[r] + reach[3 w + 2] - i * number_step. Returns how many
+ * indices did so; those of index64, if that is given, are below 2^31. */
+typedef struct npc_unpool_pixels_args {
+    const void *grad;
+    const int64_t *index64;
+    const uint8_t *index8;
+    int64_t group, count, row_count, spacing, number_step, position;
+    const int64_t *row, *row_number;
+    const int32_t *reach;
+    void *to;
+} npc_unpool_pixels_args;
+typedef int64_t npc_unpool_pixels_fn(const npc_unpool_pixels_args *args);
+
 /* Sums of windows of a pooling, or of the outputs that reach an input of it, in two steps: down the
  * rows of the source, into `sums`, then along it. Rows of the result are done for `planes` planes;
  * their sources lie `row_advance` apart, those of planes `plane_advance`.
@@ -443,6 +476,7 @@ void npc_run_add(const npc_kernels *kernels, void *to, const void *from, int64_t
 void npc_run_sum(const npc_kernels *kernels, const void *from, int64_t count, void *total);
 void npc_run_depthwise(const npc_kernels *kernels, int size, const npc_depthwise_args *args);
 void npc_run_small(const npc_kernels *kernels, const npc_small_args *args);
+int64_t npc_run_unpool_pixels(const npc_kernels *kernels, const npc_unpool_pixels_args *args);
 int npc_run_in_range(const npc_kernels *kernels, const int64_t *from, int64_t count, int64_t limit);
 void npc_run_uk2(const npc_kernels *kernels, int rows, int vecs, const npc_uk2_args *args);
 int npc_run_all_finite(const npc_kernels *kernels, const void *from, int64_t count);

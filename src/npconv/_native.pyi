@@ -59,6 +59,8 @@ def max_pool_forward(
     indices: _Array | None,
     index_kind: str,
     options: _Options,
+    smallest: bool = False,
+    starts: _Array | None = None,
 ) -> None: ...
 def max_pool_backward(
     geometry: PoolGeometry,
@@ -66,6 +68,32 @@ def max_pool_backward(
     indices: _Array,
     out: _Array,
     index_kind: str,
+    options: _Options,
+) -> None: ...
+def max_pool_last_forward(
+    geometry: PoolGeometry,
+    x: _Array,
+    out: _Array,
+    indices: _Array | None,
+    index_kind: str,
+    options: _Options,
+    smallest: bool = False,
+) -> None: ...
+def max_pool_last_backward(
+    geometry: PoolGeometry,
+    grad: _Array,
+    indices: _Array,
+    out: _Array,
+    index_kind: str,
+    options: _Options,
+) -> bool: ...
+def max_unpool(
+    geometry: PoolGeometry,
+    backward: bool,
+    add: bool,
+    source: _Array,
+    indices: _Array,
+    out: _Array,
     options: _Options,
 ) -> None: ...
 def avg_pool(

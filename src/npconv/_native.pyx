@@ -146,6 +146,8 @@ cdef int _read_pool_geometry(npc_pool_geometry *to, object g) except -1:
     _read_triple(to.pad_before, g.pad_before)
     _read_triple(to.pad_after, g.pad_after)
     to.adaptive = g.adaptive
+    to.smallest = 0
+    to.starts = NULL
     return 0
 
 

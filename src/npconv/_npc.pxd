@@ -54,6 +54,8 @@ cdef extern from "npc.h" nogil:
         int64_t pad_before[3]
         int64_t pad_after[3]
         int adaptive
+        int smallest
+        const int64_t *starts
 
     ctypedef enum npc_conv_operation:
         NPC_FORWARD
@@ -132,6 +134,21 @@ cdef extern from "npc.h" nogil:
                                      const void *indices, npc_index_kind kind,
                                      const npc_array *dx, npc_dtype dtype,
                                      const npc_options *options, npc_plan_info *info)
+
+    npc_status npc_max_pool_last(const npc_pool_geometry *geometry, const void *x, void *y,
+                                 void *indices, npc_index_kind kind, npc_dtype dtype,
+                                 const npc_options *options, npc_plan_info *info)
+    npc_status npc_max_pool_last_backward(const npc_pool_geometry *geometry, const void *grad,
+                                          const void *indices, npc_index_kind kind, void *dx,
+                                          npc_dtype dtype, const npc_options *options,
+                                          npc_plan_info *info)
+    npc_status npc_max_unpool(const npc_pool_geometry *geometry, const npc_array *y,
+                              const int64_t *indices, int add, const npc_array *x,
+                              npc_dtype dtype, const npc_options *options, npc_plan_info *info)
+    npc_status npc_max_unpool_backward(const npc_pool_geometry *geometry, const npc_array *grad,
+                                       const int64_t *indices, const npc_array *dy,
+                                       npc_dtype dtype, const npc_options *options,
+                                       npc_plan_info *info)
 
     ctypedef struct npc_avg_rule:
         int include_pad

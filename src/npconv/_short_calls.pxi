@@ -262,7 +262,8 @@ cdef bint _short_pool(npc_pool_geometry *g, const int64_t *x, PyObject **v,
             return False
     g.batch = x[0]
     g.channels = x[1]
-    g.adaptive = 0
+    g.adaptive = g.smallest = 0
+    g.starts = NULL
     g.kernel[0] = 1
     if not _short_axes(g.input, g.kernel, g.output, g.stride, g.dilation, g.pad_before,
                        g.pad_after, x):

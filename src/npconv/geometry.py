@@ -22,8 +22,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
 from npconv import checks
-from npconv.checks import SPATIAL_AXES, Pairs, show
+from npconv.checks import SPATIAL_AXES, Array, Pairs, show
 
 Triple: TypeAlias = tuple[int, int, int]
 # A checked argument, or a plain int whose value has not been looked at yet.
@@ -256,6 +258,106 @@ def global_geometry(
 ) -> PoolGeometry:
     """Describe the pooling whose window is the whole input."""
     return _adaptive_geometry(ndim, input_shape, (1,) * ndim, input_name)
+
+
+def unpool_geometry(
+    ndim: int,
+    pooled_shape: tuple[int, ...],
+    kernel_size: object,
+    stride: object,
+    padding: object,
+    output_size: object,
+    last: bool,
+) -> PoolGeometry:
+    """Describe the pooling that gave (N, C, ...): its input is `output_size` or what follows."""
+    kernel = checks.per_axis(kernel_size, "kernel_size", ndim, 1)
+    strides = kernel if stride is None else checks.per_axis(stride, "stride", ndim, 1)
+    pads = checks.per_axis(padding, "padding", ndim, 0)
+    if output_size is None:
+        spatial = []
+        settings = zip(SPATIAL_AXES[ndim], pooled_shape[2:], kernel, strides, pads, strict=True)
+        for name, n, k, s, p in settings:
+            spatial.append((n - 1) * s - 2 * p + k)
+            if spatial[-1] < 1:
+                raise ValueError(
+                    f"the result would be {show(spatial[-1])} long along {name}: x has {n}, "
+                    f"kernel {show(k)}, stride {show(s)}, padding {show(p)}"
+                )
+    else:
+        ranks = (ndim, ndim + 1, ndim + 2)
+        given = checks.shape(output_size, "output_size", ranks, "the result's shape, or its end")
+        channels = pooled_shape[1]
+        around = {ndim: (), ndim + 1: (channels,), ndim + 2: (pooled_shape[0], channels)}
+        named = given[: len(given) - ndim]
+        spatial = list(given[len(given) - ndim :])
+        if last and named:
+            named, spatial = (*named[:-1], given[-1]), list(given[-1 - ndim : -1])
+        if named != around[len(given)]:
+            raise ValueError(
+                f"output_size is {show(output_size)}, which does not fit x with "
+                f"{pooled_shape[0]} images of {channels} channels"
+            )
+    checks.fits_memory("the output", (*pooled_shape[:2], *spatial), _WIDEST_ITEM)
+    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
+    columns = [(n, 1, m, 1, 1, 0, 0) for n, m in zip(spatial, pooled_shape[2:], strict=True)]
+    axes = _Windows(*zip(*ones, *columns, strict=True))
+    return PoolGeometry(ndim, pooled_shape[0], pooled_shape[1], *axes)
+
+
+def fractional_geometry(
+    ndim: int,
+    input_shape: tuple[int, ...],
+    kernel_size: object,
+    output_size: object,
+    output_ratio: object,
+) -> PoolGeometry:
+    """Describe a pooling of so many windows at uneven distances."""
+    kernel = checks.per_axis(kernel_size, "kernel_size", ndim, 1)
+    spatial = input_shape[2:]
+    if (output_size is None) == (output_ratio is None):
+        raise ValueError("give one of output_size and output_ratio")
+    if output_ratio is None:
+        sizes = checks.per_axis(output_size, "output_size", ndim, 1)
+    else:
+        several = isinstance(output_ratio, (tuple, list))
+        ratios = list(output_ratio) if several else [output_ratio] * ndim  # type: ignore[call-overload]
+        if len(ratios) != ndim:
+            raise ValueError(f"output_ratio must be one number or {ndim}, got {show(output_ratio)}")
+        checked = [checks.number(ratio, "output_ratio") for ratio in ratios]
+        if not all(0 < ratio < 1 for ratio in checked):
+            raise ValueError(f"output_ratio must lie between 0 and 1, got {show(output_ratio)}")
+        sizes = tuple([max(int(n * r), 1) for n, r in zip(spatial, checked, strict=True)])
+    for name, n, k, m in zip(SPATIAL_AXES[ndim], spatial, kernel, sizes, strict=True):
+        if m + k - 1 > n:
+            raise ValueError(
+                f"x has {n} along {name}, too few for {show(m)} windows of {show(k)} at distances "
+                f"of at least 1"
+            )
+    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
+    columns = [(n, k, m, 1, 1, 0, 0) for n, k, m in zip(spatial, kernel, sizes, strict=True)]
+    axes = _Windows(*zip(*ones, *columns, strict=True))
+    geometry = PoolGeometry(ndim, input_shape[0], input_shape[1], *axes)
+    checks.fits_memory("x", geometry.input_shape, _WIDEST_ITEM)
+    return geometry
+
+
+def fractional_starts(geometry: PoolGeometry, samples: Array) -> Array:
+    """Place the windows of every plane by its samples (N, C, axes), the last axis' first.
+
+    Returns (N·C, OD + OH + OW): where they start along D, H and W.
+    """
+    planes = samples.reshape(-1, geometry.ndim)
+    starts = []
+    for axis, (n, k, m) in enumerate(
+        zip(geometry.input, geometry.kernel, geometry.output, strict=True)
+    ):
+        sample = planes[:, 2 - axis] if axis >= 3 - geometry.ndim else np.zeros(len(planes))
+        step = (n - k) / (m - 1) if m > 1 else 0.0
+        count = np.arange(m)
+        at = np.floor((count + sample[:, None]) * step) - np.floor(sample[:, None] * step)
+        at[:, m - 1] = n - k
+        starts.append(np.clip(at, 0, n - k).astype(np.int64))
+    return np.ascontiguousarray(np.concatenate(starts, axis=1))
 
 
 def pad_geometry(
@@ -593,7 +695,8 @@ def _check_no_window_in_padding(geometry: PoolGeometry, input_name: str) -> None
         # Windows that start inside the input touch it. The others start before it, and their
         # first tap at or after its beginning lies at (start mod dilation).
         outside = min(count, -(-before // s))
-        if n == 0 or _residues_at_least(n, outside, s, -before, d):
+        behind = (count - 1) * s - before >= n  # with "cover_all" only
+        if n == 0 or behind or _residues_at_least(n, outside, s, -before, d):
             raise ValueError(
                 f"a window lies wholly in the padding along {name}: {input_name} has {n}, "
                 f"padding {before} + {after}, kernel {k}, dilation {d}, stride {s}"

@@ -112,6 +112,11 @@ NPC_INLINE f32_mask f32_beats(f32_vec a, f32_vec b)
     const f32_vec ordered = _mm256_cmp_ps(b, b, _CMP_ORD_Q);
     return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ), ordered);
 }
+NPC_INLINE f32_mask f32_undercuts(f32_vec a, f32_vec b)
+{
+    const f32_vec ordered = _mm256_cmp_ps(b, b, _CMP_ORD_Q);
+    return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_NGE_UQ), ordered);
+}
 NPC_INLINE f32_vec f32_select(f32_mask mask, f32_vec a, f32_vec b)
 {
     return _mm256_blendv_ps(b, a, mask);
@@ -277,6 +282,11 @@ NPC_INLINE f64_mask f64_beats(f64_vec a, f64_vec b)
 {
     const f64_vec ordered = _mm256_cmp_pd(b, b, _CMP_ORD_Q);
     return _mm256_and_pd(_mm256_cmp_pd(a, b, _CMP_NLE_UQ), ordered);
+}
+NPC_INLINE f64_mask f64_undercuts(f64_vec a, f64_vec b)
+{
+    const f64_vec ordered = _mm256_cmp_pd(b, b, _CMP_ORD_Q);
+    return _mm256_and_pd(_mm256_cmp_pd(a, b, _CMP_NGE_UQ), ordered);
 }
 NPC_INLINE f64_vec f64_select(f64_mask mask, f64_vec a, f64_vec b)
 {

@@ -100,6 +100,11 @@ NPC_INLINE f32_mask f32_beats(f32_vec a, f32_vec b)
     const f32_mask ordered = _mm512_cmp_ps_mask(b, b, _CMP_ORD_Q);
     return _mm512_mask_cmp_ps_mask(ordered, a, b, _CMP_NLE_UQ);
 }
+NPC_INLINE f32_mask f32_undercuts(f32_vec a, f32_vec b)
+{
+    const f32_mask ordered = _mm512_cmp_ps_mask(b, b, _CMP_ORD_Q);
+    return _mm512_mask_cmp_ps_mask(ordered, a, b, _CMP_NGE_UQ);
+}
 NPC_INLINE f32_vec f32_select(f32_mask mask, f32_vec a, f32_vec b)
 {
     return _mm512_mask_blend_ps(mask, b, a);
@@ -261,6 +266,11 @@ NPC_INLINE f64_mask f64_beats(f64_vec a, f64_vec b)
 {
     const f64_mask ordered = _mm512_cmp_pd_mask(b, b, _CMP_ORD_Q);
     return _mm512_mask_cmp_pd_mask(ordered, a, b, _CMP_NLE_UQ);
+}
+NPC_INLINE f64_mask f64_undercuts(f64_vec a, f64_vec b)
+{
+    const f64_mask ordered = _mm512_cmp_pd_mask(b, b, _CMP_ORD_Q);
+    return _mm512_mask_cmp_pd_mask(ordered, a, b, _CMP_NGE_UQ);
 }
 NPC_INLINE f64_vec f64_select(f64_mask mask, f64_vec a, f64_vec b)
 {

@@ -20,6 +20,7 @@
  *   stream(p, v), fence()                    an aligned store past the caches; what orders it
  *   + - * between vectors, never fused
  *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
+ *   undercuts(a, b)                          a < b, or a is NaN and b is not
  *   mul(a, b), not_above(a, b)               a * b; the lanes of a, but b where a > b
  *   lanes_of(mask)                           the mask of the lanes whose bits are set
  *   total(v)                                 the sum of the lanes, in a fixed order

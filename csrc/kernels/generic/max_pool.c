@@ -4,21 +4,20 @@
 #include <math.h>
 #include <string.h>
 
-/* Keeps v, number n, where it beats the best so far. */
+/* Keeps v, number n, where it beats (or undercuts) the best so far. */
 NPC_INLINE void NPC_V(max_keep)(NPC_VEC *best, NPC_V(ints) * number, NPC_VEC v, NPC_V(ints) n,
-                                const int numbered)
+                                const int numbered, const int smallest)
 {
-    const NPC_V(mask) better = NPC_V(beats)(v, *best);
+    const NPC_V(mask) better = smallest ? NPC_V(undercuts)(v, *best) : NPC_V(beats)(v, *best);
     *best = NPC_V(select)(better, v, *best);
     if (numbered) *number = NPC_V(int_select)(better, n, *number);
 }
 
 /* Lanes [0, lanes) of a tap, of which elements outside of [lowest, highest) from `from` count as
- * minus infinity. */
+ * `nothing`, which no other undercuts or beats. */
 NPC_INLINE NPC_VEC NPC_V(max_load_border)(const NPC_T *from, int64_t at, int64_t step, int lanes,
-                                          int64_t lowest, int64_t highest)
+                                          int64_t lowest, int64_t highest, NPC_T nothing)
 {
-    const NPC_T nothing = -(NPC_T)INFINITY;
     uint32_t mask = 0, elements = 0; /* lanes that exist, and their distances from `at` */
     for (int i = 0; i < lanes; i++) {
         const uint32_t exists = at + i * step >= lowest && at + i * step < highest;
@@ -31,8 +30,9 @@ NPC_INLINE NPC_VEC NPC_V(max_load_border)(const NPC_T *from, int64_t at, int64_t
 }
 
 NPC_INLINE void NPC_V(max_row_body)(const npc_max_row_args *args, const int64_t step,
-                                    const int pairs, const int numbered)
+                                    const int pairs, const int numbered, const int smallest)
 {
+    const NPC_T nothing = smallest ? (NPC_T)INFINITY : -(NPC_T)INFINITY;
     const int64_t *offset = args->offset;
     for (int64_t j = 0; j < args->rows; j++) {
         const NPC_T *from = (const NPC_T *)args->from + j * args->from_pitch;
@@ -46,12 +46,12 @@ NPC_INLINE void NPC_V(max_row_body)(const npc_max_row_args *args, const int64_t 
             if (NPC_UNLIKELY(first < args->lowest ||
                              last + offset[args->taps - 1] >= args->highest)) {
                 best = NPC_V(max_load_border)(from, first + offset[0], step, lanes, args->lowest,
-                                              args->highest);
+                                              args->highest, nothing);
                 for (int64_t s = 1; s < args->taps; s++) {
                     v = NPC_V(max_load_border)(from, first + offset[s], step, lanes, args->lowest,
-                                               args->highest);
+                                               args->highest, nothing);
                     NPC_V(max_keep)(&best, &number, v, NPC_V(int_broadcast)(s * args->number_step),
-                                    numbered);
+                                    numbered, smallest);
                 }
             } else {
                 const NPC_T *at = from + first;
@@ -59,7 +59,7 @@ NPC_INLINE void NPC_V(max_row_body)(const npc_max_row_args *args, const int64_t 
                 if (pairs) {
                     NPC_V(load_pairs)(at, lanes, &best, &v);
                     NPC_V(max_keep)(&best, &number, v, NPC_V(int_broadcast)(args->number_step),
-                                    numbered);
+                                    numbered, smallest);
                     s = 2;
                 } else {
                     best = NPC_V(load_step)(at + offset[0], step, lanes);
@@ -67,7 +67,7 @@ NPC_INLINE void NPC_V(max_row_body)(const npc_max_row_args *args, const int64_t 
                 for (; s < args->taps; s++) {
                     v = NPC_V(load_step)(at + offset[s], step, lanes);
                     NPC_V(max_keep)(&best, &number, v, NPC_V(int_broadcast)(s * args->number_step),
-                                    numbered);
+                                    numbered, smallest);
                 }
             }
             NPC_V(store)(to + i, best);
@@ -76,29 +76,36 @@ NPC_INLINE void NPC_V(max_row_body)(const npc_max_row_args *args, const int64_t 
     }
 }
 
+NPC_INLINE void NPC_V(max_row_steps)(const npc_max_row_args *args, const int numbered,
+                                     const int smallest)
+{
+    if (args->step == 1)
+        NPC_V(max_row_body)(args, 1, 0, numbered, smallest);
+    else if (args->pairs)
+        NPC_V(max_row_body)(args, 2, 1, numbered, smallest);
+    else
+        NPC_V(max_row_body)(args, 2, 0, numbered, smallest);
+}
+
 void NPC_NAME(max_row)(const npc_max_row_args *args)
 {
     assert(args->taps >= 1 && (args->step == 1 || args->step == 2));
     assert(!args->pairs || (args->step == 2 && args->taps >= 2 && args->offset[0] == 0));
-    if (args->number) { /* constants choose the loads and drop what is not wanted */
-        if (args->step == 1)
-            NPC_V(max_row_body)(args, 1, 0, 1);
-        else if (args->pairs)
-            NPC_V(max_row_body)(args, 2, 1, 1);
+    if (args->smallest) { /* constants choose the loads and drop what is not wanted */
+        if (args->number)
+            NPC_V(max_row_steps)(args, 1, 1);
         else
-            NPC_V(max_row_body)(args, 2, 0, 1);
+            NPC_V(max_row_steps)(args, 0, 1);
     } else {
-        if (args->step == 1)
-            NPC_V(max_row_body)(args, 1, 0, 0);
-        else if (args->pairs)
-            NPC_V(max_row_body)(args, 2, 1, 0);
+        if (args->number)
+            NPC_V(max_row_steps)(args, 1, 0);
         else
-            NPC_V(max_row_body)(args, 2, 0, 0);
+            NPC_V(max_row_steps)(args, 0, 0);
     }
 }
 
 NPC_INLINE void NPC_V(max_column_body)(const npc_max_column_args *args, const int64_t row_count,
-                                       const int index_bytes)
+                                       const int index_bytes, const int smallest)
 {
     const int numbered = index_bytes > 0;
     NPC_T ramp[NPC_LANES]; /* integers of an element's size */
@@ -127,7 +134,7 @@ NPC_INLINE void NPC_V(max_column_body)(const npc_max_column_args *args, const in
                 if (numbered)
                     n = NPC_V(int_add)(NPC_V(int_broadcast)(args->row_number[r]),
                                        NPC_V(int_load)(number_at + here));
-                NPC_V(max_keep)(&best, &number, NPC_V(load)(best_at + here), n, numbered);
+                NPC_V(max_keep)(&best, &number, NPC_V(load)(best_at + here), n, numbered, smallest);
             }
             NPC_V(store_first)(out + i, best, lanes);
             if (index_bytes == 8)
@@ -141,13 +148,21 @@ NPC_INLINE void NPC_V(max_column_body)(const npc_max_column_args *args, const in
     }
 }
 
+NPC_INLINE void NPC_V(max_column_indices)(const npc_max_column_args *args, const int smallest)
+{
+    if (args->index64)
+        NPC_V(max_column_body)(args, args->row_count, 8, smallest);
+    else if (args->index8)
+        NPC_V(max_column_body)(args, args->row_count, 1, smallest);
+    else
+        NPC_V(max_column_body)(args, args->row_count, 0, smallest);
+}
+
 void NPC_NAME(max_column)(const npc_max_column_args *args)
 {
     assert(args->row_count >= 1);
-    if (args->index64)
-        NPC_V(max_column_body)(args, args->row_count, 8);
-    else if (args->index8)
-        NPC_V(max_column_body)(args, args->row_count, 1);
+    if (args->smallest)
+        NPC_V(max_column_indices)(args, 1);
     else
-        NPC_V(max_column_body)(args, args->row_count, 0);
+        NPC_V(max_column_indices)(args, 0);
 }

@@ -112,6 +112,10 @@
     {                                                                                              \
         return (t##_mask)((a > b) | ((a != a) & (b == b)));                                        \
     }                                                                                              \
+    NPC_INLINE t##_mask t##_undercuts(t##_vec a, t##_vec b)                                        \
+    {                                                                                              \
+        return (t##_mask)((a < b) | ((a != a) & (b == b)));                                        \
+    }                                                                                              \
     NPC_INLINE t##_vec t##_select(t##_mask mask, t##_vec a, t##_vec b)                             \
     {                                                                                              \
         return (t##_vec)((mask & (t##_mask)a) | (~mask & (t##_mask)b));                            \

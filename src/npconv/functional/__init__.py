@@ -54,7 +54,6 @@ from npconv.functional.normalisation import (
 )
 from npconv.functional.padding import pad, pad_backward
 from npconv.functional.patches import col2im, im2col
-from npconv.functional.pooling import max_pool2d, max_pool2d_backward
 from npconv.functional.pooling_adaptive_average import (
     adaptive_avg_pool1d,
     adaptive_avg_pool1d_backward,
@@ -62,6 +61,14 @@ from npconv.functional.pooling_adaptive_average import (
     adaptive_avg_pool2d_backward,
     adaptive_avg_pool3d,
     adaptive_avg_pool3d_backward,
+)
+from npconv.functional.pooling_adaptive_max import (
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_backward,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_backward,
 )
 from npconv.functional.pooling_average import (
     avg_pool1d,
@@ -71,9 +78,49 @@ from npconv.functional.pooling_average import (
     avg_pool3d,
     avg_pool3d_backward,
 )
+from npconv.functional.pooling_fractional import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_backward,
+    fractional_max_pool3d,
+    fractional_max_pool3d_backward,
+)
 from npconv.functional.pooling_global import (
     global_avg_pool,
     global_avg_pool_backward,
+    global_max_pool,
+    global_max_pool_backward,
+)
+from npconv.functional.pooling_lp import (
+    lp_pool1d,
+    lp_pool1d_backward,
+    lp_pool2d,
+    lp_pool2d_backward,
+    lp_pool3d,
+    lp_pool3d_backward,
+)
+from npconv.functional.pooling_max import (
+    max_pool1d,
+    max_pool1d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool3d,
+    max_pool3d_backward,
+)
+from npconv.functional.pooling_min import (
+    min_pool1d,
+    min_pool1d_backward,
+    min_pool2d,
+    min_pool2d_backward,
+    min_pool3d,
+    min_pool3d_backward,
+)
+from npconv.functional.pooling_unpool import (
+    max_unpool1d,
+    max_unpool1d_backward,
+    max_unpool2d,
+    max_unpool2d_backward,
+    max_unpool3d,
+    max_unpool3d_backward,
 )
 from npconv.functional.softmax import (
     log_softmax,
@@ -107,6 +154,12 @@ __all__ = [
     "adaptive_avg_pool2d_backward",
     "adaptive_avg_pool3d",
     "adaptive_avg_pool3d_backward",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool3d_backward",
     "add",
     "add_backward",
     "avg_pool1d",
@@ -146,8 +199,14 @@ __all__ = [
     "dropout_backward",
     "elu",
     "elu_backward",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_backward",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_backward",
     "global_avg_pool",
     "global_avg_pool_backward",
+    "global_max_pool",
+    "global_max_pool_backward",
     "im2col",
     "leaky_relu",
     "leaky_relu_backward",
@@ -157,8 +216,30 @@ __all__ = [
     "local_response_norm_backward",
     "log_softmax",
     "log_softmax_backward",
+    "lp_pool1d",
+    "lp_pool1d_backward",
+    "lp_pool2d",
+    "lp_pool2d_backward",
+    "lp_pool3d",
+    "lp_pool3d_backward",
+    "max_pool1d",
+    "max_pool1d_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool3d",
+    "max_pool3d_backward",
+    "max_unpool1d",
+    "max_unpool1d_backward",
+    "max_unpool2d",
+    "max_unpool2d_backward",
+    "max_unpool3d",
+    "max_unpool3d_backward",
+    "min_pool1d",
+    "min_pool1d_backward",
+    "min_pool2d",
+    "min_pool2d_backward",
+    "min_pool3d",
+    "min_pool3d_backward",
     "pad",
     "pad_backward",
     "relu",

@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from numpy.typing import ArrayLike
 
-from npconv import checks
 from npconv.checks import Array
 from npconv.functional import pooling_calls as calls
 from npconv.functional.texts import like
@@ -39,7 +38,7 @@ def adaptive_avg_pool2d(
     Parameters
     ----------
     x : array_like, (N, C, H, W) or (C, H, W)
-        The images, float32 or float64.
+        The images, float16, float32 or float64, or integers, whose means are float64.
     output_size : int or (int, int), with None for an axis that keeps its size
         How many windows there are along each axis.
     layout : {"NCHW", "NHWC"}
@@ -47,7 +46,7 @@ def adaptive_avg_pool2d(
     isa, num_threads
         See :func:`npconv.conv2d`.
     out : ndarray, optional
-        Where to write the result: of its shape and x's dtype, with any strides, apart from x.
+        Where to write the result: of its shape and dtype, with any strides, apart from x.
 
     Returns
     -------
@@ -57,7 +56,7 @@ def adaptive_avg_pool2d(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or x is not float32 or float64.
+        If an argument has the wrong type, or x is not of these dtypes.
     ValueError
         If shapes, sizes or options do not fit together.
 
@@ -107,7 +106,7 @@ def adaptive_avg_pool2d_backward(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or grad is not float32 or float64.
+        If an argument has the wrong type, or grad is not float16, float32 or float64.
     ValueError
         If shapes, sizes or options do not fit together.
 
@@ -229,11 +228,11 @@ def _adaptive_avg_pool(
 
 def mean(geometry: PoolGeometry, given: calls.Images, out: object, how: Options) -> Array:
     """Divide the sum of each window by its size."""
-    dtype = checks.float_dtype(x=given.values)
+    dtypes = calls.mean_dtypes(given.values, "x")
     shape = geometry.output_shape
-    y, view = calls.result(shape, dtype, given.batched, given.last, out, x=given.values)
-    native.avg_pool(geometry, False, False, 0.0, given.values, view, how)
-    return y
+    result = calls.Result(shape, dtypes, given.batched, given.last, out, x=given.values)
+    native.avg_pool(geometry, False, False, 0.0, given.values, result.view, how)
+    return result.deliver()
 
 
 def _adaptive_avg_pool_backward(
@@ -250,6 +249,12 @@ def _adaptive_avg_pool_backward(
     sizes = given.shape[2:] if given.batched == batched else shape[2:]
     geometry = adaptive_geometry(ndim, shape, sizes, input_name="input_shape")
     errors = calls.gradients(grad, geometry.output_shape, batched, last)
-    dx, view = calls.result(shape, checks.float_dtype(grad=errors), batched, last)
-    native.avg_pool(geometry, True, False, 0.0, errors, view, how)
-    return dx
+    return spread(geometry, errors, batched, last, how)
+
+
+def spread(geometry: PoolGeometry, errors: Array, batched: bool, last: bool, how: Options) -> Array:
+    """Share each gradient out among its window."""
+    dtypes = calls.float_dtypes(errors, "grad")
+    result = calls.Result(geometry.input_shape, dtypes, batched, last)
+    native.avg_pool(geometry, True, False, 0.0, errors, result.view, how)
+    return result.deliver()

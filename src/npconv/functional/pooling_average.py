@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from npconv import checks
 from npconv.checks import Array
 from npconv.functional import pooling_calls as calls
 from npconv.functional.convolution import Padding, PerAxis
@@ -25,6 +24,7 @@ def avg_pool2d(
     divisor_override: int | None = None,
     *,
     dilation: PerAxis = 1,
+    padding_mode: str = "constant",
     layout: str = "NCHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -42,7 +42,7 @@ def avg_pool2d(
     Parameters
     ----------
     x : array_like, (N, C, H, W) or (C, H, W)
-        The images, float32 or float64.
+        The images, float16, float32 or float64, or integers, whose means are float64.
     kernel_size : int or (int, int)
         The height and width of a window.
     stride : int or (int, int), optional
@@ -60,12 +60,14 @@ def avg_pool2d(
         Divide by this instead of any count.
     dilation : int or (int, int)
         The step between the elements of a window, which PyTorch has not, but ONNX.
+    padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
+        What surrounds the images: zeros, or copies of their elements as :func:`npconv.pad` makes.
     layout : {"NCHW", "NHWC"}
         The order of the axes, of the result too.
     isa, num_threads
         See :func:`npconv.conv2d`.
     out : ndarray, optional
-        Where to write the result: of its shape and x's dtype, with any strides, apart from x.
+        Where to write the result: of its shape and dtype, with any strides, apart from x.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def avg_pool2d(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or x is not float32 or float64.
+        If an argument has the wrong type, or x is not of these dtypes.
     ValueError
         If shapes, sizes or options do not fit together.
 
@@ -90,7 +92,7 @@ def avg_pool2d(
     """
     return _avg_pool(
         2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
-        dilation, layout, isa, num_threads, out,
+        dilation, padding_mode, layout, isa, num_threads, out,
     )  # fmt: skip
 
 
@@ -105,6 +107,7 @@ def avg_pool2d_backward(
     divisor_override: int | None = None,
     *,
     dilation: PerAxis = 1,
+    padding_mode: str = "constant",
     layout: str = "NCHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -124,8 +127,10 @@ def avg_pool2d_backward(
         The gradient with respect to the output.
     input_shape : (N, C, H, W) or (C, H, W)
         The shape of the input.
-    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, dilation
+    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
         As in the forward call.
+    dilation, padding_mode
+        Likewise.
     layout : {"NCHW", "NHWC"}
         The order of the axes.
     isa, num_threads
@@ -138,7 +143,7 @@ def avg_pool2d_backward(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or grad is not float32 or float64.
+        If an argument has the wrong type, or grad is not float16, float32 or float64.
     ValueError
         If shapes, sizes or options do not fit together.
 
@@ -152,7 +157,7 @@ def avg_pool2d_backward(
     """
     return _avg_pool_backward(
         2, grad, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-        divisor_override, dilation, layout, isa, num_threads,
+        divisor_override, dilation, padding_mode, layout, isa, num_threads,
     )  # fmt: skip
 
 
@@ -167,6 +172,7 @@ def avg_pool1d(
     divisor_override: int | None = None,
     *,
     dilation: PerAxis = 1,
+    padding_mode: str = "constant",
     layout: str = "NCW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -183,7 +189,7 @@ def avg_pool1d(
     """
     return _avg_pool(
         1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
-        dilation, layout, isa, num_threads, out,
+        dilation, padding_mode, layout, isa, num_threads, out,
     )  # fmt: skip
 
 
@@ -199,6 +205,7 @@ def avg_pool1d_backward(
     divisor_override: int | None = None,
     *,
     dilation: PerAxis = 1,
+    padding_mode: str = "constant",
     layout: str = "NCW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -214,7 +221,7 @@ def avg_pool1d_backward(
     """
     return _avg_pool_backward(
         1, grad, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-        divisor_override, dilation, layout, isa, num_threads,
+        divisor_override, dilation, padding_mode, layout, isa, num_threads,
     )  # fmt: skip
 
 
@@ -229,6 +236,7 @@ def avg_pool3d(
     divisor_override: int | None = None,
     *,
     dilation: PerAxis = 1,
+    padding_mode: str = "constant",
     layout: str = "NCDHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -245,7 +253,7 @@ def avg_pool3d(
     """
     return _avg_pool(
         3, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
-        dilation, layout, isa, num_threads, out,
+        dilation, padding_mode, layout, isa, num_threads, out,
     )  # fmt: skip
 
 
@@ -261,6 +269,7 @@ def avg_pool3d_backward(
     divisor_override: int | None = None,
     *,
     dilation: PerAxis = 1,
+    padding_mode: str = "constant",
     layout: str = "NCDHW",
     isa: str | None = None,
     num_threads: int | None = None,
@@ -277,7 +286,7 @@ def avg_pool3d_backward(
     """
     return _avg_pool_backward(
         3, grad, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-        divisor_override, dilation, layout, isa, num_threads,
+        divisor_override, dilation, padding_mode, layout, isa, num_threads,
     )  # fmt: skip
 
 
@@ -294,6 +303,7 @@ def _avg_pool(
     count_include_pad: object,
     divisor_override: object,
     dilation: object,
+    padding_mode: object,
     layout: object,
     isa: object,
     num_threads: object,
@@ -305,12 +315,14 @@ def _avg_pool(
     geometry = pool_geometry(
         ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
     )
-    dtype = checks.float_dtype(x=given.values)
-    y, view = calls.result(
-        geometry.output_shape, dtype, given.batched, given.last, out, x=given.values
-    )
-    native.avg_pool(geometry, False, *rule, given.values, view, how)
-    return y
+    border, geometry = calls.border(geometry, padding_mode)
+    dtypes = calls.mean_dtypes(given.values, "x")
+    shape = geometry.output_shape
+    result = calls.Result(shape, dtypes, given.batched, given.last, out, x=given.values)
+    if border:
+        given = border.add(given, num_threads)
+    native.avg_pool(geometry, False, *rule, given.values, result.view, how)
+    return result.deliver()
 
 
 def _avg_pool_backward(
@@ -324,6 +336,7 @@ def _avg_pool_backward(
     count_include_pad: object,
     divisor_override: object,
     dilation: object,
+    padding_mode: object,
     layout: object,
     isa: object,
     num_threads: object,
@@ -336,6 +349,9 @@ def _avg_pool_backward(
         input_name="input_shape", may_be_empty=True,
     )  # fmt: skip
     errors = calls.gradients(grad, geometry.output_shape, batched, last)
-    dx, view = calls.result(shape, checks.float_dtype(grad=errors), batched, last)
-    native.avg_pool(geometry, True, *rule, errors, view, how)
-    return dx
+    border, geometry = calls.border(geometry, padding_mode)
+    dtypes = calls.float_dtypes(errors, "grad")
+    result = calls.Result(geometry.input_shape, dtypes, batched, last)
+    native.avg_pool(geometry, True, *rule, errors, result.view, how)
+    dx = result.deliver()
+    return border.fold(dx, batched, last, num_threads) if border else dx

@@ -1,4 +1,4 @@
-"""What poolings of all kinds share: images in any layout, results, windows in a padded image."""
+"""What poolings of all kinds share: images in any layout, dtypes, results, padding beforehand."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconv import checks
-from npconv.checks import Array
+from npconv.checks import FLOAT32, FLOAT64, Array, Pairs
+from npconv.functional.padding import pad, pad_backward
+from npconv.geometry import PoolGeometry
 from npconv.runtime import native
 
 OUTPUT = "the shape of this pooling's output"
+DType = np.dtype[Any]
+
+
+# --- images ----------------------------------------------------------------------------------
 
 
 class Images(NamedTuple):
@@ -58,19 +64,70 @@ def gradients(
     return np.moveaxis(errors, -1, 1) if last else errors
 
 
-def result(
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    batched: bool,
-    last: bool,
-    out: object = None,
-    **inputs: Array | None,
-) -> tuple[Array, Array]:
-    """Return what the caller will get and the same elements as (N, C, ...)."""
-    wanted = given_shape(shape, batched, last)
-    y = native.empty(wanted, dtype) if out is None else checks.output(out, wanted, dtype, **inputs)
-    view = y if batched else y[np.newaxis]
-    return y, np.moveaxis(view, -1, 1) if last else view
+# --- dtypes ----------------------------------------------------------------------------------
+
+
+def float_dtypes(value: Array, name: str) -> tuple[DType, DType]:
+    """Return in which dtype to compute, and which one the result has: float16, 32 or 64."""
+    if value.dtype.type is np.float16:
+        return FLOAT32, np.dtype(np.float16)
+    dtype = checks.float_dtype(**{name: value})
+    return dtype, dtype
+
+
+def picked_dtypes(value: Array, name: str) -> tuple[DType, DType]:
+    """Return the same where elements are only compared: integers of up to 32 bits too."""
+    kind, size = value.dtype.kind, value.dtype.itemsize
+    if kind in "iu" and size <= 4:
+        return FLOAT32 if size <= 2 else FLOAT64, value.dtype.newbyteorder("=")
+    return float_dtypes(value, name)
+
+
+def mean_dtypes(value: Array, name: str) -> tuple[DType, DType]:
+    """Return the same for means: those of integers are float64, as numpy.mean's."""
+    if value.dtype.kind in "iu":
+        return FLOAT64, FLOAT64
+    return float_dtypes(value, name)
+
+
+# --- results ---------------------------------------------------------------------------------
+
+
+class Result:
+    """What the caller will get, and the same elements as (N, C, ...) to be written."""
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtypes: tuple[DType, DType],
+        batched: bool,
+        last: bool,
+        out: object = None,
+        **inputs: Array | None,
+    ) -> None:
+        computed, self._dtype = dtypes
+        wanted = given_shape(shape, batched, last)
+        self._out = None if out is None else checks.output(out, wanted, self._dtype, **inputs)
+        self._values: Array = (
+            self._out
+            if self._out is not None and computed == self._dtype
+            else native.empty(wanted, computed)
+        )
+        view = self._values if batched else self._values[np.newaxis]
+        self.view: Array = np.moveaxis(view, -1, 1) if last else view
+
+    def deliver(self) -> Array:
+        """Convert what was computed if it has another dtype."""
+        if self._values is self._out or (self._out is None and self._values.dtype == self._dtype):
+            return self._values
+        with np.errstate(over="ignore"):
+            if self._out is None:
+                return self._values.astype(self._dtype)
+            self._out[...] = self._values
+        return self._out
+
+
+# --- settings --------------------------------------------------------------------------------
 
 
 def counting(count_include_pad: object, divisor_override: object) -> tuple[bool, float]:
@@ -82,3 +139,49 @@ def counting(count_include_pad: object, divisor_override: object) -> tuple[bool,
     if divisor == 0:
         raise ValueError("divisor_override must not be 0")
     return include, float(divisor)
+
+
+class Border(NamedTuple):
+    """Padding that is made before the pooling: not skipped, but made of elements."""
+
+    widths: Pairs
+    mode: str
+    value: float
+
+    def add(self, given: Images, num_threads: Any) -> Images:
+        """Pad images in the layout they are in."""
+        around = self._around(given.last)
+        values = np.moveaxis(given.values, 1, -1) if given.last else given.values
+        padded = pad(values, around, self.mode, self.value, num_threads=num_threads)
+        return given._replace(values=np.moveaxis(padded, -1, 1) if given.last else padded)
+
+    def fold(self, dx: Array, batched: bool, last: bool, num_threads: Any) -> Array:
+        """Give the gradients of the border to the elements that it was made of."""
+        around = self._around(last)[not batched :]
+        return pad_backward(dx, around, self.mode, num_threads=num_threads)
+
+    def _around(self, last: bool) -> Pairs:
+        none = ((0, 0),)
+        return (*none, *self.widths, *none) if last else (*none, *none, *self.widths)
+
+
+def border(
+    geometry: PoolGeometry, mode: object, value: object = None
+) -> tuple[Border | None, PoolGeometry]:
+    """Return the border that has to be made first, if any, and the pooling of the padded images."""
+    checked = checks.choice(mode, "padding_mode", checks.PAD_MODES)
+    if value is not None:
+        if checked != "constant":
+            raise ValueError(f"padding_value needs padding_mode='constant', got {checked!r}")
+        if not isinstance(value, (int, float, np.integer, np.floating)):
+            raise TypeError(f"padding_value must be a number, got {checks.show(value)}")
+    if (checked == "constant" and value is None) or not any(
+        geometry.pad_before + geometry.pad_after
+    ):
+        return None, geometry
+    pairs = tuple(zip(geometry.pad_before, geometry.pad_after, strict=True))
+    d, h, w = (n + a + b for n, (a, b) in zip(geometry.input, pairs, strict=True))
+    none = (0, 0, 0)
+    inner = geometry._replace(input=(d, h, w), pad_before=none, pad_after=none)
+    around = Border(pairs[3 - geometry.ndim :], checked, 0.0 if value is None else value)  # type: ignore[arg-type]
+    return around, inner

@@ -15,6 +15,7 @@ _WORDS = {
         ("(N, C, H, W) -> (N, C, OH, OW)", "(N, C, W) -> (N, C, OW)"),
         ("   (C, H, W) -> (C, OH, OW)", "   (C, W) -> (C, OW)"),
         ("H, W", "W"),
+        ("OH, OW", "OW"),
         ("int or (int, int)", "int"),
         ("((top, bottom), (left, right))", "((left, right),)"),
         ("(int, int)", "(int,)"),
@@ -27,6 +28,8 @@ _WORDS = {
         (", H, W", ", D, H, W"),
         ("((top, bottom), (left, right))", "((front, back), (top, bottom), (left, right))"),
         ("(int, int)", "(int, int, int)"),
+        ("(N, C, 2)", "(N, C, 3)"),
+        ("for W, then H,", "for W, H, then D,"),
         ("NCHW", "NCDHW"),
         ("NHWC", "NDHWC"),
         ("The height and width", "The depth, height and width"),
@@ -46,7 +49,6 @@ def like(function: Callable[..., Any], ndim: int) -> Callable[[_Function], _Func
         text = text[: text.index("Examples\n--------")]
         for old, new in _WORDS[ndim]:
             text = text.replace(old, new)
-        text = text.replace("O" * (ndim == 1) + "H, OW", "OW") if ndim == 1 else text
         text = text.replace(f"{name}2d", f"{name}{ndim}d")
         definition.__doc__ = f"{summary}\n\n{text}{example}"
         return definition

@@ -15,6 +15,7 @@ A layer is state around one or two calls of :mod:`npconv.functional`; there is n
 """
 
 from npconv.layers.adaptive_avg_pool2d import AdaptiveAvgPool2d
+from npconv.layers.adaptive_max_pool2d import AdaptiveMaxPool2d
 from npconv.layers.avg_pool2d import AvgPool2d
 from npconv.layers.batch_norm2d import BatchNorm2d
 from npconv.layers.concat import Concat
@@ -36,6 +37,7 @@ from npconv.layers.layer import Layer
 from npconv.layers.leaky_relu import LeakyReLU
 from npconv.layers.linear import Linear
 from npconv.layers.local_response_norm import LocalResponseNorm
+from npconv.layers.lp_pool2d import LpPool2d
 from npconv.layers.max_pool2d import MaxPool2d
 from npconv.layers.pad2d import Pad2d
 from npconv.layers.relu import ReLU
@@ -49,6 +51,7 @@ from npconv.layers.tanh import Tanh
 __all__ = [
     "ELU",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
     "AvgPool2d",
     "BatchNorm2d",
     "Concat",
@@ -69,6 +72,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LpPool2d",
     "MaxPool2d",
     "Pad2d",
     "ReLU",

@@ -27,7 +27,7 @@ class MaxPool2d(Layer):
         stride: int | tuple[int, int] | None = None,
         padding: Any = 0,
         dilation: int | tuple[int, int] = 1,
-        ceil_mode: bool = False,
+        ceil_mode: bool | str = False,
     ) -> None:
         super().__init__()
         self._geometry = (kernel_size, stride, padding, dilation, ceil_mode)

@@ -5,7 +5,6 @@ Each function exists for one, two and three spatial dimensions, made from one de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,68 +15,15 @@ from npconv.functional import pooling_calls as calls
 from npconv.functional.pooling_global import global_images, global_shape
 from npconv.geometry import PoolGeometry
 from npconv.reference.delivery import deliver, quiet
-from npconv.reference.taps import taps
-
-Function = Callable[..., Any]
-
-
-def named(function: Function, name: str) -> Function:
-    """Give a function the name it has in one number of dimensions."""
-    function.__name__ = function.__qualname__ = name
-    return function
-
-
-# ---- windows --------------------------------------------------------------------------------
-
-
-def meetings(g: PoolGeometry) -> Iterator[tuple[Any, Any]]:
-    """Yield pairs of indices: outputs, and the inputs of the same shape that they meet."""
-    if not g.adaptive:
-        for tap in taps(g):
-            yield tap.outputs, tap.inputs
-        return
-    for at in np.ndindex(g.output):
-        axes = zip(at, g.input, g.output, strict=True)
-        window = [range(o * n // m, -(-(o + 1) * n // m)) for o, n, m in axes]
-        for position in np.ndindex(*map(len, window)):
-            inputs = tuple(slice(w[i], w[i] + 1) for w, i in zip(window, position, strict=True))
-            yield (..., *(slice(o, o + 1) for o in at)), (..., *inputs)
-
-
-def window_sums(g: PoolGeometry, x: Array) -> Array:
-    """Sum the elements of each window in float64; padding adds nothing."""
-    total = np.zeros((g.batch, g.channels, *g.output))
-    for outputs, inputs in meetings(g):
-        total[outputs] += x[inputs]
-    return total
-
-
-def window_spread(g: PoolGeometry, shares: Array) -> Array:
-    """Give each input the sum of the shares of the windows that it is in."""
-    dx = np.zeros((g.batch, g.channels, *g.input))
-    for outputs, inputs in meetings(g):
-        dx[inputs] += shares[outputs]
-    return dx
-
-
-def divisors(g: PoolGeometry, include_pad: bool, override: float) -> Array:
-    """Count the elements of each window; where there are none, 1."""
-    if override:
-        return np.full(g.output, override)
-    if not include_pad or g.adaptive:
-        one = g._replace(batch=1, channels=1)
-        inside: Array = window_sums(one, np.ones((1, 1, *g.input)))[0, 0]
-        return np.maximum(inside, 1)
-    counts = []
-    for k, m, s, d, n, before, after in zip(
-        g.kernel, g.output, g.stride, g.dilation, g.input, g.pad_before, g.pad_after, strict=True
-    ):
-        starts = np.arange(m) * s - before
-        counts.append(((starts[:, None] + np.arange(k) * d) < n + after).sum(1))
-    depth, height, width = counts
-    whole: Array = depth[:, None, None] * height[:, None] * width
-    return np.maximum(whole, 1)
-
+from npconv.reference.pooling_windows import (
+    Function,
+    divisors,
+    folded,
+    named,
+    padded,
+    window_spread,
+    window_sums,
+)
 
 # ---- average --------------------------------------------------------------------------------
 
@@ -86,7 +32,7 @@ def divisors(g: PoolGeometry, include_pad: bool, override: float) -> Array:
 def _mean(
     g: PoolGeometry, given: calls.Images, out: Any, include_pad: bool, override: float
 ) -> Array:
-    dtype = checks.float_dtype(x=given.values)
+    _, dtype = calls.mean_dtypes(given.values, "x")
     shape = calls.given_shape(g.output_shape, given.batched, given.last)
     if out is not None:
         checks.output(out, shape, dtype, x=given.values)
@@ -100,7 +46,7 @@ def _mean_backward(
     g: PoolGeometry, grad: Any, batched: bool, last: bool, include_pad: bool, override: float
 ) -> Array:
     errors = calls.gradients(grad, g.output_shape, batched, last)
-    dtype = checks.float_dtype(grad=errors)
+    _, dtype = calls.float_dtypes(errors, "grad")
     errors = errors.reshape(g.batch, g.channels, *g.output)
     dx = window_spread(g, errors / divisors(g, include_pad, override)).reshape(g.input_shape)
     shape = calls.given_shape(g.input_shape, batched, last)
@@ -118,6 +64,7 @@ def _avg_pool(ndim: int) -> Function:
         divisor_override: int | None = None,
         *,
         dilation: Any = 1,
+        padding_mode: str = "constant",
         layout: str = LAYOUTS[ndim][0],
         isa: str | None = None,
         num_threads: int | None = None,
@@ -129,6 +76,9 @@ def _avg_pool(ndim: int) -> Function:
         g = geometry.pool_geometry(
             ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
         )
+        border, g = calls.border(g, padding_mode)
+        if border:
+            given = padded(border, given)
         return _mean(g, given, out, *rule)
 
     return named(avg_pool, f"avg_pool{ndim}d")
@@ -146,6 +96,7 @@ def _avg_pool_backward(ndim: int) -> Function:
         divisor_override: int | None = None,
         *,
         dilation: Any = 1,
+        padding_mode: str = "constant",
         layout: str = LAYOUTS[ndim][0],
         isa: str | None = None,
         num_threads: int | None = None,
@@ -157,7 +108,9 @@ def _avg_pool_backward(ndim: int) -> Function:
             ndim, shape, kernel_size, stride, padding, dilation, ceil_mode,
             input_name="input_shape", may_be_empty=True,
         )  # fmt: skip
-        return _mean_backward(g, grad, batched, last, *rule)
+        border, g = calls.border(g, padding_mode)
+        dx = _mean_backward(g, grad, batched, last, *rule)
+        return folded(border, dx, batched, last) if border else dx
 
     return named(avg_pool_backward, f"avg_pool{ndim}d_backward")
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from npconv import checks
 from npconv.checks import Array
+from npconv.functional import pooling_max_calls as calls
 from npconv.functional.convolution import Padding, PerAxis
-from npconv.geometry import pool_geometry
-from npconv.runtime import native, options
-
-INDEX_KINDS = ("flat", "window")
-_OUTPUT = "the shape of this pooling's output"
+from npconv.functional.texts import like
+from npconv.runtime import native
 
 
 @overload
@@ -25,9 +21,11 @@ def max_pool2d(
     stride: PerAxis | None = None,
     padding: Padding = 0,
     dilation: PerAxis = 1,
-    ceil_mode: bool = False,
+    ceil_mode: bool | str = False,
     return_indices: Literal[False] = False,
     *,
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
     indices: str = "flat",
     index_dtype: DTypeLike = "int64",
     layout: str = "NCHW",
@@ -42,9 +40,11 @@ def max_pool2d(
     stride: PerAxis | None = None,
     padding: Padding = 0,
     dilation: PerAxis = 1,
-    ceil_mode: bool = False,
+    ceil_mode: bool | str = False,
     *,
     return_indices: Literal[True],
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
     indices: str = "flat",
     index_dtype: DTypeLike = "int64",
     layout: str = "NCHW",
@@ -59,9 +59,11 @@ def max_pool2d(
     stride: PerAxis | None,
     padding: Padding,
     dilation: PerAxis,
-    ceil_mode: bool,
+    ceil_mode: bool | str,
     return_indices: Literal[True],
     *,
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
     indices: str = "flat",
     index_dtype: DTypeLike = "int64",
     layout: str = "NCHW",
@@ -76,9 +78,11 @@ def max_pool2d(
     stride: PerAxis | None = None,
     padding: Padding = 0,
     dilation: PerAxis = 1,
-    ceil_mode: bool = False,
+    ceil_mode: bool | str = False,
     return_indices: bool = False,
     *,
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
     indices: str = "flat",
     index_dtype: DTypeLike = "int64",
     layout: str = "NCHW",
@@ -100,7 +104,7 @@ def max_pool2d(
     Parameters
     ----------
     x : array_like, (N, C, H, W) or (C, H, W)
-        The images, float32 or float64.
+        The images, float16, float32, float64, or integers of up to 32 bits.
     kernel_size : int or (int, int)
         The height and width of a window.
     stride : int or (int, int), optional
@@ -110,18 +114,24 @@ def max_pool2d(
         each window touches the image. "same" makes OH = ceil(H / stride).
     dilation : int or (int, int)
         The step between the pixels of a window.
-    ceil_mode : bool
+    ceil_mode : bool or "cover_all"
         Round the number of windows up: the last one may reach past the padding behind the image,
-        but must start in the image or in the padding before it.
+        but must start in the image or in the padding before it, as in PyTorch and ONNX. With
+        "cover_all", Chainer's rule, it must not.
     return_indices : bool
         Also return where each value was found.
+    padding_value : float, optional
+        What surrounds the images instead of padding that never wins; DeZero's is 0.
+    padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
+        Or copies of their elements, as :func:`npconv.pad` makes. With either of these, flat
+        indices are positions in the padded image.
     indices : {"flat", "window"}
         Count that position in the image (``row * W + column``, as PyTorch does) or in the window
         (``r * S + s``).
     index_dtype : {"int64", "uint8"}
         The dtype of the indices. uint8 holds "window" indices of windows of at most 256 pixels;
         they are an eighth as large, and :func:`max_pool2d_backward` takes them as they are.
-    layout : {"NCHW"}
+    layout : {"NCHW", "NHWC"}
         The order of the axes.
     isa, num_threads
         See :func:`npconv.conv2d`.
@@ -138,15 +148,14 @@ def max_pool2d(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or x is not float32 or float64.
+        If an argument has the wrong type, or x is not of these dtypes.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------
     max_pool2d_backward
+    max_unpool2d
 
     Examples
     --------
@@ -159,9 +168,9 @@ def max_pool2d(
     >>> npconv.max_pool2d(x, 2, return_indices=True)[1]
     array([[[5, 7]]])
     """
-    return _max_pool(
-        2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices, indices,
-        index_dtype, layout, isa, num_threads, out,
+    return calls.pick(
+        2, False, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices,
+        padding_value, padding_mode, indices, index_dtype, layout, isa, num_threads, out,
     )  # fmt: skip
 
 
@@ -173,8 +182,10 @@ def max_pool2d_backward(
     stride: PerAxis | None = None,
     padding: Padding = 0,
     dilation: PerAxis = 1,
-    ceil_mode: bool = False,
+    ceil_mode: bool | str = False,
     *,
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
     index_kind: str = "flat",
     layout: str = "NCHW",
     isa: str | None = None,
@@ -197,11 +208,11 @@ def max_pool2d_backward(
         As :func:`max_pool2d` returned them; of other dtypes than int64 and uint8 they are copied.
     input_shape : (N, C, H, W) or (C, H, W)
         The shape of the input.
-    kernel_size, stride, padding, dilation, ceil_mode
+    kernel_size, stride, padding, dilation, ceil_mode, padding_value, padding_mode
         As in the forward call.
     index_kind : {"flat", "window"}
         What `indices` count; ``indices`` of the forward call.
-    layout : {"NCHW"}
+    layout : {"NCHW", "NHWC"}
         The order of the axes.
     isa, num_threads
         See :func:`npconv.conv2d`.
@@ -213,13 +224,11 @@ def max_pool2d_backward(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, grad is not float32 or float64, or indices are not
-        integers.
+        If an argument has the wrong type, grad is not float16, float32 or float64, or indices are
+        not integers.
     ValueError
         If shapes, sizes or options do not fit together, or an index lies outside the image or
         window.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -232,82 +241,144 @@ def max_pool2d_backward(
     array([[[0., 0., 0., 0.],
             [0., 1., 0., 1.]]])
     """
-    return _max_pool_backward(
+    return calls.send_back(
         2, grad, indices, input_shape, kernel_size, stride, padding, dilation, ceil_mode,
-        index_kind, layout, isa, num_threads,
+        padding_value, padding_mode, index_kind, layout, isa, num_threads,
     )  # fmt: skip
 
 
-# --- for any number of spatial dimensions ----------------------------------------------------
+@like(max_pool2d, 1)
+def max_pool1d(
+    x: ArrayLike,
+    kernel_size: PerAxis,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    ceil_mode: bool | str = False,
+    return_indices: bool = False,
+    *,
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
+    indices: str = "flat",
+    index_dtype: DTypeLike = "int64",
+    layout: str = "NCW",
+    isa: str | None = None,
+    num_threads: int | None = None,
+    out: Array | None = None,
+) -> Any:
+    """Take the largest value of every window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> npconv.max_pool1d(np.array([[1., 3., 9., 5.]]), 2)
+    array([[3., 9.]])
+    """
+    return calls.pick(
+        1, False, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices,
+        padding_value, padding_mode, indices, index_dtype, layout, isa, num_threads, out,
+    )  # fmt: skip
 
 
-def _max_pool(
-    ndim: int,
-    x: object,
-    kernel_size: object,
-    stride: object,
-    padding: object,
-    dilation: object,
-    ceil_mode: object,
-    return_indices: object,
-    indices: object,
-    index_dtype: object,
-    layout: object,
-    isa: object,
-    num_threads: object,
-    out: object,
-) -> Array | tuple[Array, Array]:
-    checks.built_options(layout=layout)
-    how = options(isa=isa, num_threads=num_threads)
-    wanted = checks.flag(return_indices, "return_indices")
-    kind = checks.choice(indices, "indices", INDEX_KINDS)
-    images, batched = checks.batched(x, "x", ndim)
-    geometry = pool_geometry(ndim, images.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    dtype = checks.float_dtype(x=images)
-    shape = geometry.output_shape[not batched :]
-    y = native.empty(shape, dtype) if out is None else checks.output(out, shape, dtype, x=images)
-    position_dtype = checks.index_dtype(index_dtype, kind, geometry.kernel)
-    positions = native.empty(geometry.output_shape, position_dtype) if wanted else None
-    native.max_pool_forward(geometry, images, y if batched else y[np.newaxis], positions, kind, how)
-    return y if positions is None else (y, positions.reshape(shape))
-
-
-def _max_pool_backward(
-    ndim: int,
-    grad: object,
-    indices: object,
-    input_shape: object,
-    kernel_size: object,
-    stride: object,
-    padding: object,
-    dilation: object,
-    ceil_mode: object,
-    index_kind: object,
-    layout: object,
-    isa: object,
-    num_threads: object,
+@like(max_pool2d_backward, 1)
+def max_pool1d_backward(
+    grad: ArrayLike,
+    indices: ArrayLike,
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    ceil_mode: bool | str = False,
+    *,
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
+    index_kind: str = "flat",
+    layout: str = "NCW",
+    isa: str | None = None,
+    num_threads: int | None = None,
 ) -> Array:
-    checks.built_options(layout=layout)
-    how = options(isa=isa, num_threads=num_threads)
-    kind = checks.choice(index_kind, "index_kind", INDEX_KINDS)
-    full_shape, batched = checks.input_shape(input_shape, ndim)
-    geometry = pool_geometry(
-        ndim, full_shape, kernel_size, stride, padding, dilation, ceil_mode,
-        input_name="input_shape",
+    """Compute the gradient of :func:`max_pool1d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> y, indices = npconv.max_pool1d(np.array([[1., 3., 9., 5.]]), 2, return_indices=True)
+    >>> npconv.max_pool1d_backward(y, indices, (1, 4), 2)
+    array([[0., 3., 9., 0.]])
+    """
+    return calls.send_back(
+        1, grad, indices, input_shape, kernel_size, stride, padding, dilation, ceil_mode,
+        padding_value, padding_mode, index_kind, layout, isa, num_threads,
     )  # fmt: skip
-    errors = checks.array(grad, "grad")
-    checks.same_shape(errors, "grad", geometry.output_shape[not batched :], _OUTPUT)
-    dtype = checks.float_dtype(grad=errors)
-    positions = checks.array(indices, "indices")
-    checks.same_shape(positions, "indices", errors.shape, "the shape of grad")
-    positions = checks.indices(positions, bytes_too=kind == "window")
-    dx = native.empty(full_shape, dtype)
-    native.max_pool_backward(
-        geometry,
-        errors.reshape(geometry.output_shape) if batched else errors[np.newaxis],
-        positions.reshape(geometry.output_shape),
-        dx,
-        kind,
-        how,
-    )
-    return dx if batched else dx[0]
+
+
+@like(max_pool2d, 3)
+def max_pool3d(
+    x: ArrayLike,
+    kernel_size: PerAxis,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    ceil_mode: bool | str = False,
+    return_indices: bool = False,
+    *,
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
+    indices: str = "flat",
+    index_dtype: DTypeLike = "int64",
+    layout: str = "NCDHW",
+    isa: str | None = None,
+    num_threads: int | None = None,
+    out: Array | None = None,
+) -> Any:
+    """Take the largest value of every window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> npconv.max_pool3d(np.arange(8.).reshape(1, 2, 2, 2), 2)
+    array([[[[7.]]]])
+    """
+    return calls.pick(
+        3, False, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices,
+        padding_value, padding_mode, indices, index_dtype, layout, isa, num_threads, out,
+    )  # fmt: skip
+
+
+@like(max_pool2d_backward, 3)
+def max_pool3d_backward(
+    grad: ArrayLike,
+    indices: ArrayLike,
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    ceil_mode: bool | str = False,
+    *,
+    padding_value: float | None = None,
+    padding_mode: str = "constant",
+    index_kind: str = "flat",
+    layout: str = "NCDHW",
+    isa: str | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Compute the gradient of :func:`max_pool3d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> x = np.arange(8.).reshape(1, 2, 2, 2)
+    >>> y, indices = npconv.max_pool3d(x, 2, return_indices=True)
+    >>> npconv.max_pool3d_backward(y, indices, x.shape, 2).ravel()
+    array([0., 0., 0., 0., 0., 0., 0., 7.])
+    """
+    return calls.send_back(
+        3, grad, indices, input_shape, kernel_size, stride, padding, dilation, ceil_mode,
+        padding_value, padding_mode, index_kind, layout, isa, num_threads,
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+/* Max-pooling and its gradient where channels are innermost: see npc_max_pixels_args. */
+#include "kernel.h"
+
+NPC_INLINE void NPC_V(max_pixels_body)(const npc_max_pixels_args *args, const int index_bytes,
+                                       const int smallest)
+{
+    const int64_t group = args->group;
+    for (int64_t w = 0; w < args->count; w++) {
+        const NPC_T *pixel = (const NPC_T *)args->from + w * args->step;
+        const NPC_V(ints) base = NPC_V(int_broadcast)(args->base + w * args->base_step);
+        for (int64_t c = 0; c < group; c += NPC_LANES) {
+            const int lanes = (int)npc_min(NPC_LANES, group - c);
+            NPC_VEC best = NPC_V(load_first)(pixel + c + args->offset[0], lanes);
+            NPC_V(ints) number = NPC_V(int_broadcast)(args->number[0]);
+            for (int64_t k = 1; k < args->taps; k++) {
+                const NPC_VEC v = NPC_V(load_first)(pixel + c + args->offset[k], lanes);
+                const NPC_V(mask) better =
+                    smallest ? NPC_V(undercuts)(v, best) : NPC_V(beats)(v, best);
+                best = NPC_V(select)(better, v, best);
+                if (index_bytes)
+                    number =
+                        NPC_V(int_select)(better, NPC_V(int_broadcast)(args->number[k]), number);
+            }
+            const int64_t at = w * group + c;
+            NPC_V(store_first)((NPC_T *)args->out + at, best, lanes);
+            if (index_bytes == 8)
+                NPC_V(store_int64)(args->index64 + at, NPC_V(int_add)(number, base), lanes);
+            if (index_bytes == 1)
+                NPC_V(store_bytes)(args->index8 + at, NPC_V(int_add)(number, base), lanes);
+        }
+    }
+}
+
+NPC_INLINE void NPC_V(max_pixels_indices)(const npc_max_pixels_args *args, const int smallest)
+{
+    if (args->index64)
+        NPC_V(max_pixels_body)(args, 8, smallest);
+    else if (args->index8)
+        NPC_V(max_pixels_body)(args, 1, smallest);
+    else
+        NPC_V(max_pixels_body)(args, 0, smallest);
+}
+
+void NPC_NAME(max_pixels)(const npc_max_pixels_args *args)
+{
+    assert(args->taps >= 1);
+    if (args->smallest)
+        NPC_V(max_pixels_indices)(args, 1);
+    else
+        NPC_V(max_pixels_indices)(args, 0);
+}
+
+NPC_INLINE int64_t NPC_V(unpool_pixels_body)(const npc_unpool_pixels_args *args, const int bytes)
+{
+    const int64_t group = args->group;
+    int64_t found = 0;
+    for (int64_t w = 0; w < args->count; w++) {
+        const int32_t *reach = args->reach + 3 * w;
+        for (int64_t c = 0; c < group; c += NPC_LANES) {
+            const int lanes = (int)npc_min(NPC_LANES, group - c);
+            const uint32_t exist = (1u << lanes) - 1;
+            NPC_VEC sum = NPC_V(zero)();
+            for (int64_t r = 0; r < args->row_count; r++) {
+                int64_t at = (args->row[r] + reach[0]) * group + c;
+                int64_t wanted = args->row_number[r] + reach[2];
+                for (int32_t i = 0; i < reach[1]; i++) {
+                    const NPC_V(ints) index = bytes ? NPC_V(load_bytes)(args->index8 + at, lanes)
+                                                    : NPC_V(load_int64)(args->index64 + at, lanes);
+                    const int64_t here = args->position < 0 ? wanted : args->position + w;
+                    const NPC_V(mask) won = NPC_V(int_equal)(index, NPC_V(int_broadcast)(here));
+                    const NPC_VEC grad = NPC_V(load_first)((const NPC_T *)args->grad + at, lanes);
+                    sum = NPC_V(add_where)(won, sum, grad);
+                    found += __builtin_popcount(NPC_V(mask_bits)(won) & exist);
+                    at += args->spacing * group;
+                    wanted -= args->number_step;
+                }
+            }
+            NPC_V(store_first)((NPC_T *)args->to + w * group + c, sum, lanes);
+        }
+    }
+    return found;
+}
+
+int64_t NPC_NAME(unpool_pixels)(const npc_unpool_pixels_args *args)
+{
+    return args->index8 ? NPC_V(unpool_pixels_body)(args, 1) : NPC_V(unpool_pixels_body)(args, 0);
+}
