@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dropin import core_calls
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -94,6 +94,7 @@ def windows(draw):
 
 
 @pytest.mark.parametrize("bias", [True, False])
+@settings(max_examples=20)
 @given(window=windows())
 def test_conv2d(bias, window):
     h, w, kernel, stride, pad = window
@@ -110,6 +111,7 @@ def test_conv2d(bias, window):
 
 
 @pytest.mark.parametrize("bias", [True, False])
+@settings(max_examples=20)
 @given(window=windows(), more=st.integers(0, 2))
 def test_deconv2d(bias, window, more):
     h, w, kernel, stride, pad = window
@@ -130,6 +132,7 @@ def test_deconv2d(bias, window, more):
 
 
 @pytest.mark.parametrize("name", ["pooling", "average_pooling"])
+@settings(max_examples=20)
 @given(window=windows())
 def test_pooling(name, window):
     h, w, kernel, *rest = window
@@ -155,6 +158,7 @@ def test_pooling_keeps_where_the_maxima_are():
     np.testing.assert_array_equal(mine.indexes, theirs.indexes)
 
 
+@settings(max_examples=20)
 @given(window=windows(), to_matrix=st.booleans())
 def test_columns(window, to_matrix):
     h, w, *rest = window

@@ -11,13 +11,18 @@ import pytest
 from dropin import EXAMPLES
 from scripts import clean_environment
 
-PACKAGES = {"autograd_convnet": ("autograd", "scipy"), "dezero_convnet": ("dezero",)}
+PACKAGES = {
+    "autograd_convnet": ("autograd", "scipy"),
+    "dezero_convnet": ("dezero",),
+    "onnx_convnet": ("onnx",),
+}
 # How far a loss may be off, relatively, after the few steps that --small makes.
 SCRIPTS = {
     "autograd_convnet": 1e-9,
     "book_convnet": 1e-12,
     "cs231n_convnet": 1e-4,
     "dezero_convnet": 1e-9,
+    "onnx_convnet": 1e-5,
 }
 
 
