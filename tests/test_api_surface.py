@@ -157,8 +157,8 @@ RUNTIME = {
     "explain": "(operation, *args, **kwargs)",
 }
 PREPARE = (
-    "(weight, *, x_shape, stride=1, padding=0, dilation=1, groups=1, dtype=None, "
-    "precision='standard', algorithm='auto', isa=None)"
+    "(weight, *, x_shape, stride=1, padding=0, dilation=1, groups=1, padding_mode='constant', "
+    "dtype=None, precision='standard', algorithm='auto', isa=None)"
 )
 SUBMODULES = ["layers", "models", "optim", "reference"]
 
@@ -193,7 +193,8 @@ def test_all_is_what_is_listed_here():
 
 
 def test_nothing_else_is_public():
-    modules = {"arguments", "checks", "functional", "geometry", "prepared", "runtime"}
+    modules = {"arguments", "border", "checks", "functional", "geometry", "number_types"}
+    modules |= {"prepared", "runtime"}
     public = {name for name in vars(npconv) if not name.startswith("_")} - modules
     # Parts that other tests have imported; and what `from typing import` leaves behind.
     public -= {

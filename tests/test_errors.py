@@ -396,6 +396,7 @@ PAD_ROWS = [
 # --- dtypes ------------------------------------------------------------------------------------
 
 FLOATS = "expected float32 or float64"
+NUMBERS = "expected integers, float16, float32"
 WRONG_DTYPES = [
     "int64",
     "bool",
@@ -420,21 +421,25 @@ DTYPE_ROWS = [
     # Pooling takes float16, and compares small integers.
     if (make, dtype) not in ((pool, "float16"), (pool, "i1"), (pool_backward, "float16"))
 ] + [
+    row(conv(weight=W.astype(np.longdouble)), TypeError, "weight is", "x is float32", NUMBERS),
+    row(conv(x=X.astype("clongdouble")), TypeError, "x is complex256, weight is float32", NUMBERS),
+    row(conv(x=X.astype(object)), TypeError, "x is object", NUMBERS),
+    row(conv(x=X.astype("M8[s]")), TypeError, "x is datetime64[s], weight is float32", NUMBERS),
+    row(conv(x=X.astype("S1")), TypeError, "x is |S1", NUMBERS),
+    row(input_grad(grad=GRAD.astype("clongdouble")), TypeError, "grad is complex256", NUMBERS),
+    row(backward(weight=W.astype(object)), TypeError, "weight is object", NUMBERS),
+    row(conv(x=np.zeros(X.shape, [("a", F32)])), TypeError, "x is [('a', '<f4')]", NUMBERS),
     row(
-        conv(x=X.astype(int), weight=W.astype(int)),
+        conv(x=X.astype("i1"), weight=W.astype("i1"), activation="leaky_relu"),
         TypeError,
-        f"x is int64, weight is int64 (together int64); {FLOATS}",
+        "activation 'leaky_relu' has fractions for results, this one is int32",
     ),
-    row(conv(x=X.astype(complex)), TypeError, "x is complex128, weight is float32", "complex128)"),
-    row(conv(weight=W.astype(np.longdouble)), TypeError, "weight is", "x is float32", FLOATS),
-    row(conv(bias=ones(6, dtype=complex)), TypeError, "bias is complex128", FLOATS),
-    row(conv(x=X.astype(object)), TypeError, "x is object", FLOATS),
-    row(conv(x=X.astype("M8[s]")), TypeError, "x is datetime64[s], weight is float32", FLOATS),
-    row(conv(x=X.astype("S1")), TypeError, "x is |S1", FLOATS),
-    row(input_grad(grad=GRAD.astype(complex)), TypeError, "grad is complex128", FLOATS),
-    row(weight_grad(x=X.astype(complex)), TypeError, "grad is float32, x is complex128", FLOATS),
-    row(backward(weight=W.astype(object)), TypeError, "weight is object", FLOATS),
-    row(conv(x=np.zeros(X.shape, [("a", F32)])), TypeError, "x is [('a', '<f4')]", FLOATS),
+    row(
+        conv(x=X.astype("c8"), activation="relu"),
+        TypeError,
+        "activation 'relu' compares",
+        "complex64",
+    ),
     row(pad(x=X.astype(object)), TypeError, "x is object; expected a bool, integer"),
     row(pad(x=X.astype("M8[s]")), TypeError, "x is datetime64[s]; expected a bool"),
     row(pad(x=X.astype(np.clongdouble)), TypeError, "expected a bool, integer, real or complex"),
@@ -464,7 +469,12 @@ DTYPE_ROWS = [
 
 OPTION_ROWS = [
     row(conv(layout="NHWC"), NotImplementedError, "layout='NHWC' is not built yet"),
-    row(conv(padding_mode="reflect"), NotImplementedError, "padding_mode='reflect' is not built"),
+    row(conv(padding_mode="mirror"), ValueError, "padding_mode must be 'constant' or", "'mirror'"),
+    row(
+        conv(x=ones(2, 4, 0, 6), padding=3, padding_mode="edge"),
+        ValueError,
+        "x is empty along axis 2: mode 'edge' has nothing to repeat there",
+    ),
     row(conv(layout="foo"), ValueError, "layout must be 'NCHW' or 'NHWC', got 'foo'"),
     row(conv(layout=None), TypeError, "layout must be 'NCHW' or 'NHWC', got None"),
     row(
@@ -492,7 +502,7 @@ OPTION_ROWS = [
     row(conv(add=GRAD[..., :-1]), ValueError, "add has shape", "the shape of this convolution's"),
     row(conv(add=GRAD[0]), ValueError, "add has shape"),
     row(conv(add=1.0), ValueError, "add has shape ()"),
-    row(conv(add=GRAD.astype("c8")), TypeError, "add is complex64"),
+    row(conv(add=GRAD.astype("S1")), TypeError, "add is |S1"),
     row(conv(add=GRAD.astype(object)), TypeError, "add is object"),
     row(conv(add=np.ma.masked_array(GRAD)), TypeError, "add is a masked array"),
     row(conv(precision="fast"), ValueError, "precision must be 'standard' or 'strict', got 'fast'"),
@@ -517,7 +527,7 @@ OPTION_ROWS = [
         for make in (input_grad, weight_grad, backward, im2col, col2im)
     ],
     *[
-        row(make(padding_mode="wrap"), NotImplementedError, "padding_mode='wrap' is not built yet")
+        row(make(padding_mode=3), TypeError, "padding_mode must be 'constant' or", "got 3")
         for make in (input_grad, weight_grad, backward)
     ],
     *[

@@ -202,6 +202,17 @@ def sweep_few_channels(isa: str, dtype: str) -> None:
     assert_same_values(y, reference.conv2d(x, weight, padding="same"))
 
 
+def sweep_integers(isa: str, dtype: str) -> None:
+    """Sums of int16 products in the float32 kernels' place, of int64 in that of float64."""
+    kind, wide = ("i1", "i4") if dtype == "float32" else ("i4", "i8")
+    for rows in range(1, 6):
+        for depth in (1, 2, 2049, 4100):
+            x, weight = integers((depth, 37), kind), integers((rows, depth), kind, seed=2)
+            y = npconv.conv2d(x[None, :, None], weight[..., None, None], isa=isa)
+            assert y.dtype == wide
+            assert_same_values(y[0, :, 0], weight.astype(wide) @ x.astype(wide))
+
+
 @each_isa
 @each_dtype
 def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
@@ -217,6 +228,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_winograd,
         sweep_others,
         sweep_small,
+        sweep_integers,
     ):
         sweep(isa, dtype)
     slots = {

@@ -8,6 +8,7 @@
 #include "../core/dtype.h"
 #include "../core/parallel.h"
 #include "../plan/simple_plan.h"
+#include "integer_read.h"
 
 typedef struct job {
     const npc_pad_geometry *geometry;
@@ -187,8 +188,35 @@ static void add_border(const job *j, const char *row, int64_t begin, int64_t end
 
 enum { STAGE = 1024 }; /* elements of a gradient row that are converted at once */
 
-static void add_row(const job *j, const char *row, char *to, char *stage)
+/* One gradient row of integers, whose sums wrap. */
+static void add_integers(const job *j, const char *row, char *to, int64_t *stage)
 {
+    const npc_pad_geometry *g = j->geometry;
+    const int last = g->rank - 1;
+    const int64_t n = g->shape[last], before = g->before[last], stride = j->from_stride[last];
+    const int64_t length = before + n + g->after[last];
+
+    for (int64_t i = 0; i < length; i += STAGE) {
+        const int64_t count = npc_min(STAGE, length - i);
+        npc_read_integers(j->grad, row + i * stride, stride, count, sizeof *stage, (char *)stage,
+                          sizeof *stage);
+        for (int64_t k = 0; k < count; k++) {
+            const int64_t source = source_of(g->mode, i + k - before, n);
+            if (source < 0) continue;
+            if (j->dtype == NPC_I32)
+                ((uint32_t *)to)[source] += (uint32_t)stage[k];
+            else
+                ((uint64_t *)to)[source] += (uint64_t)stage[k];
+        }
+    }
+}
+
+static void add_row(const job *j, const char *row, char *to, void *stage)
+{
+    if (j->dtype != NPC_F32 && j->dtype != NPC_F64) {
+        add_integers(j, row, to, stage);
+        return;
+    }
     const npc_pad_geometry *g = j->geometry;
     const int last = g->rank - 1;
     const int64_t n = g->shape[last], before = g->before[last], stride = j->from_stride[last];
@@ -274,12 +302,14 @@ npc_status npc_pad_backward(const npc_pad_geometry *g, const npc_array *grad,
     job j = {
         .from = grad->data, .from_stride = grad_stride, .grad = grad, .to = dx, .dtype = dtype};
     npc_status status = init(&j, g);
-    if (status == NPC_OK) status = npc_simple_kernels(options, dtype, &j.kernels);
+    const npc_dtype computed = dtype == NPC_F64 ? NPC_F64 : NPC_F32;
+    if (status == NPC_OK) status = npc_simple_kernels(options, computed, &j.kernels);
     if (status != NPC_OK) return status;
     const int64_t rows = row_count(g->shape, g->rank), length = g->shape[g->rank - 1];
     npc_team team = npc_make_team(options, 4.0 * (double)rows * (double)length);
     const npc_status done =
         npc_parallel_for(&team, length ? rows : 0, STAGE * sizeof(double), gather_row, &j);
     npc_simple_info(info, "pad_backward", j.kernels, &team);
+    info->dtype = npc_dtype_name(dtype);
     return done;
 }

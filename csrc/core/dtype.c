@@ -20,24 +20,60 @@ const char *npc_dtype_name(npc_dtype dtype)
     return names[dtype];
 }
 
-/* IEEE binary16 -> float: 1 sign, 5 exponent (bias 15), 10 fraction bits. Exact. */
-static float half_to_float(uint16_t half)
+NPC_INLINE float from_bits(uint32_t bits)
 {
-    const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    const uint32_t exponent = half >> 10 & 31, fraction = half & 0x3FF;
-    uint32_t bits;
-    if (exponent == 0) { /* zero or subnormal: fraction * 2^-24 */
-        const float magnitude = (float)fraction * 0x1p-24f;
-        memcpy(&bits, &magnitude, sizeof bits);
-        bits |= sign;
-    } else if (exponent == 31) {
-        bits = sign | 0x7F800000u | fraction << 13;
-    } else {
-        bits = sign | (exponent + 112) << 23 | fraction << 13;
-    }
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+NPC_INLINE uint32_t to_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* IEEE binary16 -> float: 1 sign, 5 exponent (bias 15), 10 fraction bits. Exact, and without
+ * branches, so that loops over it become vectors. */
+NPC_INLINE float half_to_float(uint16_t half)
+{
+    const uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = (uint32_t)(half & 0x7FFF) << 13;
+    const uint32_t exponent = rest & 0x0F800000u;
+    const uint32_t normal = rest + (112u << 23), special = rest | 0x7F800000u;
+    /* Zero and subnormals, fraction * 2^-24: the fraction under a leading one, less that one. */
+    const uint32_t tiny = to_bits(from_bits(rest + (113u << 23)) - 0x1p-14f);
+    const uint32_t finite = exponent == 0 ? tiny : normal;
+    return from_bits(sign | (exponent == 0x0F800000u ? special : finite));
+}
+
+NPC_INLINE float bfloat_to_float(uint16_t bits) { return from_bits((uint32_t)bits << 16); }
+
+/* The reverse, to the nearest, ties to even. */
+NPC_INLINE uint16_t float_to_half(float value)
+{
+    const uint32_t bits = to_bits(value), sign = bits >> 16 & 0x8000, size = bits & 0x7FFFFFFFu;
+    /* Subnormals are multiples of 2^-24, the unit in the last place of 0.5. */
+    const uint32_t tiny = to_bits(from_bits(size) + 0.5f) - to_bits(0.5f);
+    const uint32_t normal = (size - (112u << 23) + 0xFFF + (size >> 13 & 1)) >> 13;
+    const uint32_t finite = size < (113u << 23) ? tiny : normal;
+    const uint32_t special = size > 0x7F800000u ? 0x7E00u | (size >> 13 & 0x3FF) : 0x7C00u;
+    return (uint16_t)(sign | (size >= (143u << 23) ? special : finite));
+}
+
+NPC_INLINE uint16_t float_to_bfloat(float value)
+{
+    const uint32_t bits = to_bits(value), rounded = bits + 0x7FFF + (bits >> 16 & 1);
+    return (uint16_t)((bits & 0x7FFFFFFFu) > 0x7F800000u ? bits >> 16 | 0x40 : rounded >> 16);
+}
+
+void npc_round_run(const float *from, int64_t count, npc_dtype dtype, void *to)
+{
+    uint16_t *rounded = to;
+    if (dtype == NPC_F16)
+        for (int64_t i = 0; i < count; i++) rounded[i] = float_to_half(from[i]);
+    else
+        for (int64_t i = 0; i < count; i++) rounded[i] = float_to_bfloat(from[i]);
 }
 
 NPC_INLINE void fetch(void *to, const char *source, size_t size, int swapped)
@@ -49,10 +85,11 @@ NPC_INLINE void fetch(void *to, const char *source, size_t size, int swapped)
     }
 }
 
-/* VALUE_F16 marks the one dtype whose C type is not its value. */
+/* VALUE_F16 and VALUE_BF16 mark the dtypes whose C type is not their value. */
 #define VALUE_F32(v) (v)
 #define VALUE_F64(v) (v)
 #define VALUE_F16(v) half_to_float(v)
+#define VALUE_BF16(v) bfloat_to_float(v)
 #define VALUE_I8(v) (v)
 #define VALUE_U8(v) (v)
 #define VALUE_I16(v) (v)
@@ -90,6 +127,9 @@ double npc_load(const char *source, npc_dtype dtype, int swapped)
     case NPC_##name:                                                                               \
         if (array->swapped) {                                                                      \
             READ_LOOP(name, ctype, target, 1)                                                      \
+        } else if (stride == sizeof(ctype)) { /* a constant, for vectors */                        \
+            stride = sizeof(ctype);                                                                \
+            READ_LOOP(name, ctype, target, 0)                                                      \
         } else {                                                                                   \
             READ_LOOP(name, ctype, target, 0)                                                      \
         }                                                                                          \

@@ -29,6 +29,9 @@ void npc_read_run(const npc_array *array, const char *source, int64_t stride, in
 /* The reverse, for an aligned native array of `dtype`: from consecutive elements to strided. */
 void npc_write_run(const void *from, npc_dtype dtype, char *target, int64_t stride, int64_t count);
 
+/* `count` floats, rounded to the nearest F16 or BF16. */
+void npc_round_run(const float *from, int64_t count, npc_dtype dtype, void *to);
+
 /* Whether a row of the array, `stride` bytes from element to element, can be read as it stands. */
 NPC_INLINE int npc_is_plain(const npc_array *array, npc_dtype dtype)
 {

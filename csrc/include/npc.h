@@ -162,6 +162,18 @@ npc_status npc_conv_prepare(const npc_conv_geometry *geometry, const void *weigh
 npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad, void *out,
                               npc_dtype dtype, const npc_options *options, npc_plan_info *info);
 
+/* The same in integers, exact modulo 2^32 (dtype I32: all operands of 8 bits) or 2^64 (I64, U64).
+ * `weight` (K, C/groups, KD, R, S) stands for that of `arrays`, is read or written where that would
+ * be, and its five strides are of these axes; operands are of any integer dtype, bias and what is
+ * written of `dtype`. There is no NPC_LEAKY_RELU and nothing prepared. */
+npc_status npc_integer_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
+                            const npc_conv_arrays *arrays, const npc_array *weight, npc_dtype dtype,
+                            const npc_options *options, npc_plan_info *info);
+
+/* Copies an array of any dtype to one of F32 or F64, or rounds one to F16 or BF16. */
+npc_status npc_convert(const npc_array *from, const npc_array *to, const int64_t shape[NPC_AXES],
+                       const npc_options *options, npc_plan_info *info);
+
 /* The algorithms in the order of conv_algorithms.def, with their reasons to decline or predicted
  * times. `candidates` has room for npc_conv_algorithm_count() entries. *chosen is the one that
  * would run, or -1 if the one that is forced declines. */
@@ -266,7 +278,8 @@ npc_status npc_pad(const npc_pad_geometry *geometry, const char *x, const int64_
                    const npc_options *options, npc_plan_info *info);
 
 /* grad: `grad_stride` in bytes, any dtype; dx: C-contiguous of `dtype`, the sum of all gradients of
- * elements that npc_pad copied from each element. */
+ * elements that npc_pad copied from each element. `dtype` is F32, F64, or for an integer grad I32,
+ * I64 or U64. */
 npc_status npc_pad_backward(const npc_pad_geometry *geometry, const npc_array *grad,
                             const int64_t *grad_stride, void *dx, npc_dtype dtype,
                             const npc_options *options, npc_plan_info *info);

@@ -51,7 +51,12 @@ def pad_backward(geometry, mode, cnp.ndarray grad, cnp.ndarray out, tuple option
     if (<object>grad).shape != shape:
         raise ValueError(f"grad has shape {(<object>grad).shape}, the geometry says {shape}")
     _find_dtype(out, &dtype)
-    _check_out(out, dtype, True)
+    if dtype == NPC_I32 or dtype == NPC_I64 or dtype == NPC_U64:
+        _check_ready(out)
+        if grad.dtype.kind not in "biu":
+            raise TypeError(f"grad has dtype {grad.dtype}, expected integers as out has")
+    else:
+        _check_out(out, dtype, True)
     to = _operand(out, "out", tuple(geometry.shape), dtype)
     _find_dtype(grad, &source.dtype)
     source.data = <char *>cnp.PyArray_DATA(grad)

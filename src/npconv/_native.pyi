@@ -52,6 +52,18 @@ def conv_weight_grad(
 def conv_bias_grad(
     geometry: ConvGeometry, grad: _Array, out: _Array, options: _Options
 ) -> None: ...
+def conv_integer(
+    operation: str,
+    geometry: ConvGeometry,
+    x: _Array,
+    weight: _Array,
+    y: _Array,
+    options: _Options,
+    bias: _Array | None = None,
+    activation: str | None = None,
+    add: _Array | None = None,
+) -> None: ...
+def convert(source: _Array, out: _Array, options: _Options) -> None: ...
 def max_pool_forward(
     geometry: PoolGeometry,
     x: _Array,

@@ -189,6 +189,8 @@ cdef int _find_dtype(cnp.ndarray array, npc_dtype *dtype) except -1:
             dtype[0] = NPC_I32 if signed else NPC_U32
         else:
             dtype[0] = NPC_I64 if signed else NPC_U64
+    elif size == 2 and array.dtype.name == "bfloat16":  # by ml_dtypes
+        dtype[0] = NPC_BF16
     else:
         raise TypeError(f"dtype {array.dtype} is not a real number type")
     return 0
@@ -266,6 +268,7 @@ cdef tuple _weight_shape(object g):
 
 include "_border_memory.pxi"
 include "_border_convolution.pxi"
+include "_border_integers.pxi"
 include "_border_pooling.pxi"
 include "_border_padding.pxi"
 include "_border_patches.pxi"

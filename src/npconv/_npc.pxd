@@ -18,6 +18,7 @@ cdef extern from "npc.h" nogil:
         NPC_F32
         NPC_F64
         NPC_F16
+        NPC_BF16
         NPC_I8
         NPC_U8
         NPC_I16
@@ -116,6 +117,11 @@ cdef extern from "npc.h" nogil:
     npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad,
                                   void *out, npc_dtype dtype, const npc_options *options,
                                   npc_plan_info *info)
+    npc_status npc_integer_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
+                                const npc_conv_arrays *arrays, const npc_array *weight,
+                                npc_dtype dtype, const npc_options *options, npc_plan_info *info)
+    npc_status npc_convert(const npc_array *source, const npc_array *to, const int64_t *shape,
+                           const npc_options *options, npc_plan_info *info)
     npc_status npc_conv_candidates(npc_conv_operation operation,
                                    const npc_conv_geometry *geometry, npc_dtype dtype,
                                    const npc_options *options, npc_candidate *candidates,

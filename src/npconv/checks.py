@@ -533,6 +533,11 @@ def channels_last(layout: object, ndim: int) -> bool:
     return layout is not first and choice(layout, "layout", (first, last)) == last
 
 
+def padding_mode(value: object) -> str:
+    """Check what surrounds the images of a convolution."""
+    return _CONSTANT if value is _CONSTANT else choice(value, "padding_mode", PAD_MODES)
+
+
 def built_options(
     padding_mode: object = "constant", layout: object = "NCHW", ndim: int = 2
 ) -> None:

@@ -366,7 +366,7 @@ def pad_geometry(
     """Describe the padding of an array by ``pad_width``, in any of numpy.pad's forms."""
     pairs = checks.pad_width(pad_width, len(shape))
     geometry = PadGeometry(shape, tuple([a for a, _ in pairs]), tuple([b for _, b in pairs]))
-    _check_pad(geometry, mode, itemsize, "x")
+    check_pad(geometry, mode, itemsize, "x")
     return geometry
 
 
@@ -384,7 +384,7 @@ def pad_backward_geometry(
             )
         shape.append(length - before - after)
     geometry = PadGeometry(tuple(shape), tuple([a for a, _ in pairs]), tuple([b for _, b in pairs]))
-    _check_pad(geometry, mode, _WIDEST_ITEM, "the array that grad is for")
+    check_pad(geometry, mode, _WIDEST_ITEM, "the array that grad is for")
     return geometry
 
 
@@ -731,7 +731,8 @@ def _floor_sum(count: int, modulus: int, step: int, start: int) -> int:
 # --- padding ---------------------------------------------------------------------------------
 
 
-def _check_pad(geometry: PadGeometry, mode: str, itemsize: int, name: str) -> None:
+def check_pad(geometry: PadGeometry, mode: str, itemsize: int, name: str) -> None:
+    """Raise unless the mode can pad it and memory may hold the result."""
     for axis, (length, before, after) in enumerate(zip(*geometry, strict=True)):
         if mode != "constant" and length == 0 and before + after:
             raise ValueError(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from npconv import checks
+from npconv.border import bordered
 from npconv.checks import Array, show
 from npconv.geometry import ConvGeometry, conv_geometry
 from npconv.runtime import Options, native, options
@@ -205,6 +206,7 @@ def prepare(
     padding: str | int | Sequence[int] | Sequence[Sequence[int]] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
+    padding_mode: str = "constant",
     dtype: DTypeLike | None = None,
     precision: str = "standard",
     algorithm: str = "auto",
@@ -233,7 +235,7 @@ def prepare(
     x_shape : (N, C, H, W), (C, H, W) or (H, W)
         The shape of the images to come, for conv2d; likewise with W or D, H, W for the others. N
         does not matter.
-    stride, padding, dilation, groups
+    stride, padding, dilation, groups, padding_mode
         As the convolution will be given them.
     dtype : {"float32", "float64"}, optional
         The dtype that the calls compute in: NumPy's promotion of their inputs. The weight's own
@@ -284,6 +286,7 @@ def prepare(
     geometry = conv_geometry(
         ndim, images, filters.shape, stride, padding, dilation, groups, input_name="x_shape"
     )
+    geometry, _ = bordered(geometry, checks.padding_mode(padding_mode), "x_shape")
     kind = _computed_in(filters, dtype)
     # Always a copy: nobody else may change it.
     plain = np.array(filters, dtype=kind, order="C")

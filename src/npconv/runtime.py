@@ -23,7 +23,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from npconv import checks
+from npconv import checks, number_types
 from npconv.checks import show
 
 try:
@@ -467,8 +467,15 @@ def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> E
     call.apply_defaults()
     geometry, dtype, how, *_ = entry.prepare(entry.ndim, **call.arguments)
     isa = how[1]
-    found, chosen = _native.conv_candidates(entry.operation, geometry, dtype.name, how)
-    candidates = tuple([Candidate(*fields[:4]) for fields in found])
+    chosen: str | None
+    if number_types.is_integer(dtype):
+        reason = "computes floating-point numbers"
+        others = [Candidate(name, False, reason) for name in _native.conv_algorithms()]
+        chosen, candidates = "integer", (Candidate("integer", True, ""), *others)
+    else:
+        computed = number_types.real_dtype(dtype).name
+        found, chosen = _native.conv_candidates(entry.operation, geometry, computed, how)
+        candidates = tuple([Candidate(*fields[:4]) for fields in found])
     return Explanation(
         entry.function.__name__,
         chosen,

@@ -127,6 +127,10 @@ NPC_INLINE f32_ints f32_int_broadcast(int64_t n) { return _mm256_set1_epi32((int
 NPC_INLINE f32_ints f32_int_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 NPC_INLINE void f32_int_store(void *p, f32_ints v) { _mm256_storeu_si256((__m256i *)p, v); }
 NPC_INLINE f32_ints f32_int_add(f32_ints a, f32_ints b) { return _mm256_add_epi32(a, b); }
+NPC_INLINE f32_ints f32_int_sum_products(f32_ints a, f32_ints b, f32_ints c)
+{
+    return _mm256_add_epi32(_mm256_madd_epi16(a, b), c);
+}
 NPC_INLINE f32_ints f32_int_select(f32_mask mask, f32_ints a, f32_ints b)
 {
     return _mm256_blendv_epi8(b, a, _mm256_castps_si256(mask));
@@ -298,6 +302,11 @@ NPC_INLINE f64_ints f64_int_broadcast(int64_t n) { return _mm256_set1_epi64x(n);
 NPC_INLINE f64_ints f64_int_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 NPC_INLINE void f64_int_store(void *p, f64_ints v) { _mm256_storeu_si256((__m256i *)p, v); }
 NPC_INLINE f64_ints f64_int_add(f64_ints a, f64_ints b) { return _mm256_add_epi64(a, b); }
+typedef uint64_t f64_words __attribute__((vector_size(32)));
+NPC_INLINE f64_ints f64_int_sum_products(f64_ints a, f64_ints b, f64_ints c)
+{
+    return (f64_ints)((f64_words)a * (f64_words)b + (f64_words)c);
+}
 NPC_INLINE f64_ints f64_int_select(f64_mask mask, f64_ints a, f64_ints b)
 {
     return _mm256_blendv_epi8(b, a, _mm256_castpd_si256(mask));

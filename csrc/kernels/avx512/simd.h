@@ -115,6 +115,10 @@ NPC_INLINE f32_ints f32_int_broadcast(int64_t n) { return _mm512_set1_epi32((int
 NPC_INLINE f32_ints f32_int_load(const void *p) { return _mm512_loadu_si512(p); }
 NPC_INLINE void f32_int_store(void *p, f32_ints v) { _mm512_storeu_si512(p, v); }
 NPC_INLINE f32_ints f32_int_add(f32_ints a, f32_ints b) { return _mm512_add_epi32(a, b); }
+NPC_INLINE f32_ints f32_int_sum_products(f32_ints a, f32_ints b, f32_ints c)
+{
+    return _mm512_add_epi32(_mm512_madd_epi16(a, b), c);
+}
 NPC_INLINE f32_ints f32_int_select(f32_mask mask, f32_ints a, f32_ints b)
 {
     return _mm512_mask_blend_epi32(mask, b, a);
@@ -282,6 +286,10 @@ NPC_INLINE f64_ints f64_int_broadcast(int64_t n) { return _mm512_set1_epi64(n); 
 NPC_INLINE f64_ints f64_int_load(const void *p) { return _mm512_loadu_si512(p); }
 NPC_INLINE void f64_int_store(void *p, f64_ints v) { _mm512_storeu_si512(p, v); }
 NPC_INLINE f64_ints f64_int_add(f64_ints a, f64_ints b) { return _mm512_add_epi64(a, b); }
+NPC_INLINE f64_ints f64_int_sum_products(f64_ints a, f64_ints b, f64_ints c)
+{
+    return _mm512_add_epi64(_mm512_mullo_epi64(a, b), c);
+}
 NPC_INLINE f64_ints f64_int_select(f64_mask mask, f64_ints a, f64_ints b)
 {
     return _mm512_mask_blend_epi64(mask, b, a);

@@ -32,6 +32,8 @@
  *   ints                                     as many integers of the size of an element:
  *                                            int_broadcast(n) int_load(p) int_store(p, v)
  *                                            int_add(a, b) int_select(mask, a, b)
+ *   int_sum_products(a, b, c)                c + a * b modulo 2^64 where they are of 64 bits; of 32
+ *                                            bits are pairs of int16: c + both products of a lane
  *   int_equal(a, b), mask_bits(mask)         where they are equal; lane i as bit i
  *   load_int64(p, n), load_bytes(p, n)       the low bits of the first n int64, or uint8, as ints
  *   store_int64(p, v, n), store_bytes(p, v, n)   the first n of v, as int64 or as uint8 (those

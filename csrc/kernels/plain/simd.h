@@ -208,4 +208,22 @@ enum { f32_lanes = 4, f64_lanes = 2 };
 NPC_PLAIN_VOCABULARY(f32, float, f32_lanes)
 NPC_PLAIN_VOCABULARY(f64, double, f64_lanes)
 
+/* A lane's products of both halves, with the lane of c; halves are int16. */
+NPC_INLINE f32_ints f32_int_sum_products(f32_ints a, f32_ints b, f32_ints c)
+{
+#ifdef __SSE2__
+    typedef short halves __attribute__((vector_size(16)));
+    return f32_int_add((f32_ints)__builtin_ia32_pmaddwd128((halves)a, (halves)b), c);
+#else
+    typedef uint32_t words __attribute__((vector_size(16)));
+    const f32_ints low = ((f32_ints)((words)a << 16) >> 16) * ((f32_ints)((words)b << 16) >> 16);
+    return f32_int_add(f32_int_add(low, (a >> 16) * (b >> 16)), c);
+#endif
+}
+NPC_INLINE f64_ints f64_int_sum_products(f64_ints a, f64_ints b, f64_ints c)
+{
+    typedef uint64_t words __attribute__((vector_size(16)));
+    return (f64_ints)((words)a * (words)b + (words)c);
+}
+
 #endif

@@ -80,8 +80,9 @@ def conv2d(
     groups : int
         Channels are split into this many groups that do not see each other; C groups of one
         channel make a depthwise convolution.
-    padding_mode : {"constant"}
-        What surrounds the images; so far only zeros.
+    padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
+        What surrounds the images: zeros, or what :func:`npconv.pad` adds in that mode. Then padded
+        copies are made, of a few images at a time (about 4 MB); for the weight's gradient, of all.
     layout : {"NCHW"}
         The order of the axes.
     activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
@@ -114,11 +115,27 @@ def conv2d(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
         If an option is asked for that is not built yet.
+
+    Notes
+    -----
+    Inputs of different dtypes are promoted as NumPy does it. The gradients follow the same rules:
+
+    - float32 and float64 are computed in themselves.
+    - float16, and bfloat16 of the package ml_dtypes, are computed in float32, activation included,
+      and rounded once, at the end.
+    - Integers are summed exactly, modulo 2**32 or 2**64 as NumPy's integers wrap. Where all factors
+      have 8 bits the result is int32 (int64 beside a wider bias or addend), for wider ones int64,
+      and uint64 where everything is unsigned and something is uint64. bool is 0 or 1. uint64 beside
+      signed integers is float64. There are no algorithms to choose from, and no "leaky_relu".
+    - complex64 and complex128 multiply by the textbook's formula, so that an infinite part can make
+      the other one NaN. Each part is one real sum, with the error bound of such. There is no
+      activation. Gradients are those of a real loss by PyTorch's convention: `weight` or `x` are
+      conjugated. Images are copied part by part, about 4 MB of them at a time.
 
     See Also
     --------
@@ -198,7 +215,7 @@ def conv2d_input_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -269,7 +286,7 @@ def conv2d_weight_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -347,7 +364,7 @@ def conv2d_backward(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError

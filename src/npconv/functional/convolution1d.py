@@ -75,8 +75,9 @@ def conv1d(
     groups : int
         Channels are split into this many groups that do not see each other; C groups of one
         channel make a depthwise convolution.
-    padding_mode : {"constant"}
-        What surrounds the sequences; so far only zeros.
+    padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
+        What surrounds the sequences: zeros, or what :func:`npconv.pad` adds in that mode. Then
+        padded copies are made, of a few at a time (about 4 MB); for the weight's gradient, of all.
     layout : {"NCW"}
         The order of the axes.
     activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
@@ -109,7 +110,7 @@ def conv1d(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -185,7 +186,7 @@ def conv1d_input_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -253,7 +254,7 @@ def conv1d_weight_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -329,7 +330,7 @@ def conv1d_backward(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError

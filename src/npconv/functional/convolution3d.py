@@ -76,8 +76,9 @@ def conv3d(
     groups : int
         Channels are split into this many groups that do not see each other; C groups of one
         channel make a depthwise convolution.
-    padding_mode : {"constant"}
-        What surrounds the volumes; so far only zeros.
+    padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
+        What surrounds the volumes: zeros, or what :func:`npconv.pad` adds in that mode. Then padded
+        copies are made, of a few volumes at a time (about 4 MB); for the weight's gradient, of all.
     layout : {"NCDHW"}
         The order of the axes.
     activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
@@ -110,7 +111,7 @@ def conv3d(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -191,7 +192,7 @@ def conv3d_input_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -262,7 +263,7 @@ def conv3d_weight_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -339,7 +340,7 @@ def conv3d_backward(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError

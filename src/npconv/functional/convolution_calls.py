@@ -11,8 +11,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from npconv import checks
+from npconv.border import bordered
 from npconv.checks import Array
+from npconv.functional import convolution_stages as stages
 from npconv.geometry import ConvGeometry, conv_geometry
+from npconv.number_types import fits_options, sum_dtype
 from npconv.prepared import PreparedWeight
 from npconv.runtime import Options, native, options
 
@@ -46,7 +49,8 @@ def prepare_forward(
     out: object,
 ) -> Plan:
     """Check a forward call."""
-    checks.built_options(padding_mode, layout, ndim)
+    mode = checks.padding_mode(padding_mode)
+    checks.built_options(layout=layout, ndim=ndim)
     how = options(algorithm, isa, num_threads, precision)
     after = checks.activation(activation)
     images, batched = checks.batched(x, "x", ndim)
@@ -62,7 +66,9 @@ def prepare_forward(
     if add is not None:
         addend = checks.array(add, "add")
         checks.same_shape(addend, "add", shape, _OUTPUT)
-    dtype = checks.float_dtype(x=images, weight=filters, bias=offsets, add=addend)
+    dtype = sum_dtype(x=images, weight=filters, bias=offsets, add=addend)
+    fits_options(dtype, algorithm, after[0], prepared is not None)
+    geometry, border = bordered(geometry, mode)
     if prepared is not None:
         how = prepared.fitted(geometry, dtype, how, algorithm, isa)
     if out is not None:
@@ -70,7 +76,7 @@ def prepare_forward(
     if addend is not None and not batched:
         addend = addend[np.newaxis]
     made = None if prepared is None else prepared.made
-    operands = (images, filters, offsets, after, addend, made)
+    operands = (images, filters, offsets, after, addend, made, border)
     return geometry, dtype, how, operands, shape, batched, out
 
 
@@ -91,7 +97,8 @@ def prepare_input_grad(
     num_threads: object,
 ) -> Plan:
     """Check a call for the input's gradient."""
-    checks.built_options(padding_mode, layout, ndim)
+    mode = checks.padding_mode(padding_mode)
+    checks.built_options(layout=layout, ndim=ndim)
     how = options(algorithm, isa, num_threads, precision)
     shape, batched = checks.input_shape(input_shape, ndim)
     filters = checks.weight(weight, ndim)
@@ -99,8 +106,10 @@ def prepare_input_grad(
         ndim, shape, filters.shape, stride, padding, dilation, groups, input_name="input_shape"
     )
     errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, weight=filters)
-    return geometry, dtype, how, (errors, filters), shape[not batched :], batched, None
+    dtype = sum_dtype(grad=errors, weight=filters)
+    fits_options(dtype, algorithm, None, False)
+    geometry, border = bordered(geometry, mode, "input_shape")
+    return geometry, dtype, how, (errors, filters, border), shape[not batched :], batched, None
 
 
 def prepare_weight_grad(
@@ -120,7 +129,8 @@ def prepare_weight_grad(
     num_threads: object,
 ) -> Plan:
     """Check a call for the weight's gradient."""
-    checks.built_options(padding_mode, layout, ndim)
+    mode = checks.padding_mode(padding_mode)
+    checks.built_options(layout=layout, ndim=ndim)
     how = options(algorithm, isa, num_threads, precision)
     images, batched = checks.batched(x, "x", ndim)
     shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), checks.WEIGHT_AXES[ndim])
@@ -128,45 +138,38 @@ def prepare_weight_grad(
         ndim, images.shape, shape, stride, padding, dilation, groups, weight_name="weight_shape"
     )
     errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, x=images)
-    return geometry, dtype, how, (errors, images), shape, True, None
+    dtype = sum_dtype(grad=errors, x=images)
+    fits_options(dtype, algorithm, None, False)
+    geometry, border = bordered(geometry, mode)
+    return geometry, dtype, how, (errors, images, border), shape, True, None
 
 
 def run_forward(plan: Plan) -> Array:
     """Compute a checked forward call."""
     geometry, dtype, how, operands, shape, batched, out = plan
-    x, weight, bias, (activation, slope), add, prepared = operands
+    x, weight, bias, (activation, slope), add, prepared, border = operands
     y = native.empty(shape, dtype) if out is None else out
-    native.conv_forward(
-        geometry,
-        x,
-        checks.settled(weight, dtype),
-        None if bias is None else checks.settled(bias, dtype),
-        y if batched else y[np.newaxis],
-        how,
-        activation,
-        slope,
-        add,
-        prepared,
+    target = y if batched else y[np.newaxis]
+    stages.forward(
+        geometry, border, dtype, x, weight, bias, target, how, activation, slope, add, prepared
     )
     return y
 
 
 def run_input_grad(plan: Plan) -> Array:
     """Compute the input's gradient."""
-    geometry, dtype, how, (grad, weight), shape, batched, _ = plan
+    geometry, dtype, how, (grad, weight, border), shape, batched, _ = plan
     dx = native.empty(shape, dtype)
-    native.conv_input_grad(
-        geometry, grad, checks.settled(weight, dtype), dx if batched else dx[np.newaxis], how
-    )
+    target = dx if batched else dx[np.newaxis]
+    stages.input_grad(geometry, border, dtype, grad, weight, target, how)
     return dx
 
 
 def run_weight_grad(plan: Plan) -> Array:
     """Compute the weight's gradient."""
-    geometry, dtype, how, (grad, x), shape, _, _ = plan
+    geometry, dtype, how, (grad, x, border), shape, _, _ = plan
     dweight = native.empty(shape, dtype)
-    native.conv_weight_grad(geometry, grad, x, dweight, how)
+    stages.weight_grad(geometry, border, dtype, grad, x, dweight, how)
     return dweight
 
 
@@ -188,25 +191,27 @@ def run_backward(
     num_threads: object,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Check a call for the gradients that are needed, and compute them."""
-    checks.built_options(padding_mode, layout, ndim)
+    mode = checks.padding_mode(padding_mode)
+    checks.built_options(layout=layout, ndim=ndim)
     how = options(algorithm, isa, num_threads, precision)
     need_dx, need_dweight, need_dbias = three_flags(needs)
     images, batched = checks.batched(x, "x", ndim)
     filters = checks.weight(weight, ndim)
     geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
     errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, x=images, weight=filters)
+    dtype = sum_dtype(grad=errors, x=images, weight=filters)
+    fits_options(dtype, algorithm, None, False)
+    shape = geometry.input_shape[not batched :]
+    geometry, border = bordered(geometry, mode)
     dx = dweight = dbias = None
     if need_dx:
-        shape = geometry.input_shape[not batched :]
-        dx = run_input_grad((geometry, dtype, how, (errors, filters), shape, batched, None))
+        dx = run_input_grad((geometry, dtype, how, (errors, filters, border), shape, batched, None))
     if need_dweight:
-        dweight = run_weight_grad(
-            (geometry, dtype, how, (errors, images), filters.shape, True, None)
-        )
+        operands = (errors, images, border)
+        dweight = run_weight_grad((geometry, dtype, how, operands, filters.shape, True, None))
     if need_dbias:
         dbias = native.empty((geometry.out_channels,), dtype)
-        native.conv_bias_grad(geometry, errors, dbias, how)
+        stages.bias_grad(geometry, dtype, errors, dbias, how)
     return dx, dweight, dbias
 
 

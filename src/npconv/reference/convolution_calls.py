@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from npconv import checks, geometry
+from npconv.border import Border, bordered
 from npconv.checks import Array
 from npconv.geometry import ConvGeometry
+from npconv.number_types import computed_dtype, fits_options, sum_dtype
 from npconv.reference.delivery import deliver, gradient, quiet
+from npconv.reference.padding import pad_gradient
 from npconv.reference.taps import taps
 
 
@@ -30,7 +33,8 @@ def forward(
     out: Any,
 ) -> Array:
     """Cross-correlation of ``ndim`` spatial dimensions."""
-    checks.built_options(padding_mode, layout, ndim)
+    mode = checks.padding_mode(padding_mode)
+    checks.built_options(layout=layout, ndim=ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     name, slope = checks.activation(activation)
     x, batched = checks.batched(x, "x", ndim)
@@ -43,10 +47,14 @@ def forward(
     if add is not None:
         add = checks.array(add, "add")
         checks.same_shape(add, "add", shape, "the shape of this convolution's output")
-    dtype = checks.float_dtype(x=x, weight=weight, bias=bias, add=add)
+    dtype = sum_dtype(x=x, weight=weight, bias=bias, add=add)
+    fits_options(dtype, "auto", name, False)
     if out is not None:
         checks.output(out, shape, dtype, add, x=x, weight=weight, bias=bias)
-    y = deliver(correlate(g, x, weight, bias), shape, dtype)
+    x, weight, bias = widened(dtype, x, weight, bias)
+    g, border = bordered(g, mode)
+    y = correlate(g, surrounded(border, x), weight, bias)
+    y = deliver(y, shape, computed_dtype(dtype))
     return deliver(finish(y, add, name, slope), shape, dtype, out)
 
 
@@ -54,11 +62,12 @@ def forward(
 def correlate(g: ConvGeometry, x: Array, weight: Array, bias: Array | None) -> Array:
     """Sum, for each output, what lies under the taps."""
     x, weight = _grouped_input(g, x), _grouped_weight(g, weight)
-    y = np.zeros((g.batch, g.groups, g.out_channels // g.groups, *g.output))
+    dtype = np.result_type(x, weight)
+    y = np.zeros((g.batch, g.groups, g.out_channels // g.groups, *g.output), dtype)
     for tap in taps(g):
         y[tap.outputs] += np.einsum("ngc...,gkc->ngk...", x[tap.inputs], weight[tap.position])
     if bias is not None:
-        y += bias.astype(np.float64).reshape(g.groups, -1, 1, 1, 1)
+        y += bias.astype(_wide(bias)).reshape(g.groups, -1, 1, 1, 1)
     return y
 
 
@@ -94,7 +103,8 @@ def input_grad(
     precision: Any,
 ) -> Array:
     """Gradient by the input."""
-    checks.built_options(padding_mode, layout, ndim)
+    mode = checks.padding_mode(padding_mode)
+    checks.built_options(layout=layout, ndim=ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     shape, batched = checks.input_shape(input_shape, ndim)
     weight = checks.weight(weight, ndim)
@@ -102,15 +112,27 @@ def input_grad(
         ndim, shape, weight.shape, stride, padding, dilation, groups, input_name="input_shape"
     )
     grad = gradient(grad, g.output_shape[not batched :], "convolution")
-    dtype = checks.float_dtype(grad=grad, weight=weight)
-    return deliver(spread(g, grad, weight), shape[not batched :], dtype)
+    dtype = sum_dtype(grad=grad, weight=weight)
+    return deliver(_input_grad(g, grad, weight, mode, dtype), shape[not batched :], dtype)
+
+
+def _input_grad(
+    g: ConvGeometry, grad: Array, weight: Array, mode: str, dtype: np.dtype[Any]
+) -> Array:
+    grad, weight, _ = widened(dtype, grad, weight)
+    g, border = bordered(g, mode)
+    dx = spread(g, grad, np.conj(weight))
+    if border is None:
+        return dx
+    return pad_gradient(border.of(g.batch), dx.reshape(g.input_shape), mode)
 
 
 @quiet
 def spread(g: ConvGeometry, grad: Array, weight: Array) -> Array:
     """Send each output, times the weight of each tap, to the input under the tap."""
     grad, weight = _grouped_output(g, grad), _grouped_weight(g, weight)
-    dx = np.zeros((g.batch, g.groups, g.in_channels // g.groups, *g.input))
+    dtype = np.result_type(grad, weight)
+    dx = np.zeros((g.batch, g.groups, g.in_channels // g.groups, *g.input), dtype)
     for tap in taps(g):
         dx[tap.inputs] += np.einsum("ngk...,gkc->ngc...", grad[tap.outputs], weight[tap.position])
     return dx
@@ -130,7 +152,8 @@ def weight_grad(
     precision: Any,
 ) -> Array:
     """Gradient by the weight."""
-    checks.built_options(padding_mode, layout, ndim)
+    mode = checks.padding_mode(padding_mode)
+    checks.built_options(layout=layout, ndim=ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     x, batched = checks.batched(x, "x", ndim)
     shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), checks.WEIGHT_AXES[ndim])
@@ -138,8 +161,14 @@ def weight_grad(
         ndim, x.shape, shape, stride, padding, dilation, groups, weight_name="weight_shape"
     )
     grad = gradient(grad, g.output_shape[not batched :], "convolution")
-    dtype = checks.float_dtype(grad=grad, x=x)
-    return deliver(collect(g, grad, x), shape, dtype)
+    dtype = sum_dtype(grad=grad, x=x)
+    return deliver(_weight_grad(g, grad, x, mode, dtype), shape, dtype)
+
+
+def _weight_grad(g: ConvGeometry, grad: Array, x: Array, mode: str, dtype: np.dtype[Any]) -> Array:
+    grad, x, _ = widened(dtype, grad, x)
+    g, border = bordered(g, mode)
+    return collect(g, grad, np.conj(surrounded(border, x)))
 
 
 @quiet
@@ -147,7 +176,7 @@ def collect(g: ConvGeometry, grad: Array, x: Array) -> Array:
     """Sum, for each tap, the inputs that it met times the outputs it met them for."""
     grad, x = _grouped_output(g, grad), _grouped_input(g, x)
     shape = (g.groups, g.out_channels // g.groups, g.in_channels // g.groups)
-    dweight = np.zeros((*shape, *g.kernel))
+    dweight = np.zeros((*shape, *g.kernel), np.result_type(grad, x))
     for tap in taps(g):
         dweight[tap.position] = np.einsum("ngkdhw,ngcdhw->gkc", grad[tap.outputs], x[tap.inputs])
     return dweight
@@ -168,21 +197,24 @@ def backward(
     precision: Any,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Gradients by input, weight and bias; None where ``needs`` is False."""
-    checks.built_options(padding_mode, layout, ndim)
+    mode = checks.padding_mode(padding_mode)
+    checks.built_options(layout=layout, ndim=ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     needs_x, needs_weight, needs_bias = three_flags(needs)
     x, batched = checks.batched(x, "x", ndim)
     weight = checks.weight(weight, ndim)
     g = geometry.conv_geometry(ndim, x.shape, weight.shape, stride, padding, dilation, groups)
     grad = gradient(grad, g.output_shape[not batched :], "convolution")
-    dtype = checks.float_dtype(grad=grad, x=x, weight=weight)
+    dtype = sum_dtype(grad=grad, x=x, weight=weight)
     dx = dweight = dbias = None
     if needs_x:
-        dx = deliver(spread(g, grad, weight), g.input_shape[not batched :], dtype)
+        dx = _input_grad(g, grad, weight, mode, dtype)
+        dx = deliver(dx, g.input_shape[not batched :], dtype)
     if needs_weight:
-        dweight = deliver(collect(g, grad, x), weight.shape, dtype)
+        dweight = deliver(_weight_grad(g, grad, x, mode, dtype), weight.shape, dtype)
     if needs_bias:
-        dbias = deliver(_bias_grad(g, grad), weight.shape[:1], dtype)
+        errors, _, _ = widened(dtype, grad, x)
+        dbias = deliver(_bias_grad(g, errors), weight.shape[:1], dtype)
     return dx, dweight, dbias
 
 
@@ -201,19 +233,38 @@ def _bias_grad(g: ConvGeometry, grad: Array) -> Array:
     return dbias
 
 
+def widened(
+    dtype: np.dtype[Any], first: Array, second: Array, third: Array | None = None
+) -> tuple[Array, Array, Array | None]:
+    """Operands in the widest dtype of the result's kind, in which they are summed."""
+    wide = {"f": np.float64, "V": np.float64, "i": np.int64, "u": np.uint64, "c": np.complex128}
+    kind = wide[dtype.kind]
+    return first.astype(kind), second.astype(kind), None if third is None else third.astype(kind)
+
+
+def surrounded(border: Border | None, x: Array) -> Array:
+    """The images in their border, if they have one."""
+    return x if border is None else np.pad(x, border.pairs, border.mode)  # type: ignore[call-overload]
+
+
+def _wide(array: Array) -> Any:
+    """float64, unless the array is of another widest dtype already."""
+    return array.dtype if array.dtype in (np.int64, np.uint64, np.complex128) else np.float64
+
+
 def _grouped_input(g: ConvGeometry, x: Array) -> Array:
-    """(N, C, H, W) -> (N, groups, C/groups, D, H, W) in float64."""
+    """(N, C, H, W) -> (N, groups, C/groups, D, H, W) in a wide dtype."""
     shape = (g.batch, g.groups, g.in_channels // g.groups, *g.input)
-    return x.astype(np.float64).reshape(shape)
+    return x.astype(_wide(x)).reshape(shape)
 
 
 def _grouped_output(g: ConvGeometry, y: Array) -> Array:
-    """(N, K, OH, OW) -> (N, groups, K/groups, OD, OH, OW) in float64."""
+    """(N, K, OH, OW) -> (N, groups, K/groups, OD, OH, OW) in a wide dtype."""
     shape = (g.batch, g.groups, g.out_channels // g.groups, *g.output)
-    return y.astype(np.float64).reshape(shape)
+    return y.astype(_wide(y)).reshape(shape)
 
 
 def _grouped_weight(g: ConvGeometry, weight: Array) -> Array:
-    """(K, C/groups, R, S) -> (groups, K/groups, C/groups, KD, R, S) in float64."""
+    """(K, C/groups, R, S) -> (groups, K/groups, C/groups, KD, R, S) in a wide dtype."""
     shape = (g.groups, g.out_channels // g.groups, g.in_channels // g.groups, *g.kernel)
-    return weight.astype(np.float64).reshape(shape)
+    return weight.astype(_wide(weight)).reshape(shape)

@@ -50,12 +50,14 @@ def pad_backward(
     grad = checks.array(grad, "grad")
     dtype = checks.float_dtype(grad=grad)
     g = geometry.pad_backward_geometry(grad.shape, pad_width, mode)
-    return deliver(_pad_backward(g, grad, mode), g.shape, dtype)
+    return deliver(pad_gradient(g, grad, mode), g.shape, dtype)
 
 
 @quiet
-def _pad_backward(g: PadGeometry, grad: Array, mode: str) -> Array:
-    grad = grad.astype(np.float64)
+def pad_gradient(g: PadGeometry, grad: Array, mode: str) -> Array:
+    """Sum the gradients of copies, in float64 unless grad's dtype is as wide."""
+    if grad.dtype not in (np.int64, np.uint64, np.complex128):
+        grad = grad.astype(np.float64)
     for axis, (length, before, after) in enumerate(zip(*g, strict=True)):
         grad = np.moveaxis(grad, axis, 0)
         if mode == "constant":
@@ -63,7 +65,7 @@ def _pad_backward(g: PadGeometry, grad: Array, mode: str) -> Array:
         elif before + after:
             # Padding the numbers 0, 1, 2, ... shows which element each one is a copy of.
             source = np.pad(np.arange(length), (before, after), mode)  # type: ignore[call-overload]
-            summed = np.zeros((length, *grad.shape[1:]))
+            summed = np.zeros((length, *grad.shape[1:]), grad.dtype)
             np.add.at(summed, source, grad)
             grad = summed
         grad = np.moveaxis(grad, 0, axis)

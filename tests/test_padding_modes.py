@@ -1,0 +1,150 @@
+"""Convolutions of images whose border is not zero, and their gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import ConvCase, conv_cases
+from tolerance import assert_same_bits, assert_same_values
+from variants import ISAS
+
+import npconv
+from npconv import _native, checks, reference
+
+MODES = st.sampled_from(checks.PAD_MODES[1:])
+
+
+def test_a_border_that_wraps_by_hand():
+    """3 | 1 2 3 | 1   under  (1, 10, 100)"""
+    x = np.array([[[1.0, 2.0, 3.0]]])
+    weight = np.array([[[[1.0, 10.0, 100.0]]]])
+    y = npconv.conv2d(x, weight, padding=(0, 1), padding_mode="wrap")
+    assert y.tolist() == [[[213.0, 321.0, 132.0]]]
+
+
+def usable(case: ConvCase) -> bool:
+    return 0 not in case.size
+
+
+@given(case=conv_cases(largest_channels=3, largest_size=8), mode=MODES, isa=st.sampled_from(ISAS))
+def test_every_mode_is_as_padding_first(case: ConvCase, mode: str, isa: str) -> None:
+    x, weight, bias = case.operands(integers=True)
+    settings: dict[str, Any] = {**case.settings, "padding_mode": mode}
+    how = {"isa": isa, "precision": "strict"}
+    expected = reference.conv2d(x, weight, bias, **settings)
+    y = npconv.conv2d(x, weight, bias, **settings, **how)
+    assert_same_values(y, expected)
+    if y.size == 0:
+        return
+    found = npconv.conv2d_backward(y, x, weight, **settings, **how)
+    wanted = reference.conv2d_backward(y, x, weight, **settings)
+    for one, other in zip(found, wanted, strict=True):
+        assert_same_values(one, other)
+
+
+@pytest.mark.parametrize("mode", checks.PAD_MODES[1:])
+@pytest.mark.parametrize("dtype", ["int8", "int16", "float16", "complex64"])
+def test_every_mode_takes_every_kind_of_number(dtype, mode):
+    rng = np.random.default_rng(0)
+    x, weight = (rng.integers(-3, 4, s).astype(dtype) for s in [(2, 2, 4, 5), (3, 2, 3, 2)])
+    settings: dict[str, Any] = {"padding": ((3, 6), (1, 9)), "stride": 2, "padding_mode": mode}
+    strict = {**settings, "precision": "strict"}
+    y = npconv.conv2d(x, weight, **strict)
+    assert_same_values(y, reference.conv2d(x, weight, **settings))
+    grad = rng.integers(-2, 3, y.shape).astype(dtype)
+    dx = npconv.conv2d_input_grad(grad, weight, x.shape, **strict)
+    assert_same_values(dx, reference.conv2d_input_grad(grad, weight, x.shape, **settings))
+    dweight = npconv.conv2d_weight_grad(grad, x, weight.shape, **strict)
+    assert_same_values(dweight, reference.conv2d_weight_grad(grad, x, weight.shape, **settings))
+
+
+@given(case=conv_cases(largest_channels=3, largest_size=8), mode=MODES)
+def test_the_input_gradient_is_the_adjoint(case: ConvCase, mode: str) -> None:
+    """<conv(x), g> = <x, input_grad(g)>, exactly on whole numbers."""
+    x, weight, _ = case.with_dtype("float64").operands(integers=True)
+    settings: dict[str, Any] = {**case.settings, "padding_mode": mode}
+    y = npconv.conv2d(x, weight, **settings)
+    grad = np.random.default_rng(case.seed).integers(-3, 4, y.shape).astype(float)
+    dx = npconv.conv2d_input_grad(grad, weight, x.shape, **settings)
+    dweight = npconv.conv2d_weight_grad(grad, x, weight.shape, **settings)
+    assert (y * grad).sum() == (x * dx).sum() == (weight * dweight).sum()
+
+
+def test_bits_do_not_depend_on_batch_threads_or_out():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 16, 40, 40), dtype=np.float32)
+    weight = rng.standard_normal((32, 16, 3, 3), dtype=np.float32)
+    settings: dict[str, Any] = {"padding": 1, "padding_mode": "reflect"}
+    y = npconv.conv2d(x, weight, **settings, num_threads=1)
+    assert_same_bits(npconv.conv2d(x, weight, **settings, num_threads=3), y)
+    assert_same_bits(npconv.conv2d(x[4], weight, **settings), y[4])
+    padded = npconv.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), "reflect")
+    assert_same_bits(npconv.conv2d(padded, weight), y)
+    out = np.empty_like(y)
+    add = rng.standard_normal(y.shape, dtype=np.float32)
+    npconv.conv2d(x, weight, **settings, add=add, out=out)
+    assert_same_bits(out, y + add)
+
+
+def test_prepared_weights_are_prepared_for_the_padded_image():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 64, 14, 14), dtype=np.float32)
+    weight = rng.standard_normal((64, 64, 3, 3), dtype=np.float32)
+    settings: dict[str, Any] = {"padding": 1, "padding_mode": "wrap"}
+    ready = npconv.prepare(weight, x_shape=x.shape, **settings)
+    assert_same_bits(npconv.conv2d(x, ready, **settings), npconv.conv2d(x, weight, **settings))
+    with pytest.raises(ValueError, match="weight was prepared for"):
+        npconv.conv2d(x, ready, padding=1)
+
+
+def test_one_and_three_dimensions():
+    rng = np.random.default_rng(0)
+    for ndim in (1, 3):
+        forward = getattr(npconv, f"conv{ndim}d")
+        backward = getattr(npconv, f"conv{ndim}d_backward")
+        for dtype in ("float32", "int8", "float16", "complex128"):
+            x, weight = (
+                rng.integers(-3, 4, (*lead, *[size] * ndim)).astype(dtype)
+                for lead, size in [((2, 2), 4), ((3, 2), 3)]
+            )
+            settings: dict[str, Any] = {"padding": 2, "padding_mode": "reflect"}
+            strict = {**settings, "precision": "strict"}
+            y = forward(x, weight, **strict)
+            assert_same_values(y, getattr(reference, f"conv{ndim}d")(x, weight, **settings))
+            grad = rng.integers(-3, 4, y.shape).astype(dtype)
+            wanted = getattr(reference, f"conv{ndim}d_backward")(grad, x, weight, **settings)
+            for one, other in zip(backward(grad, x, weight, **strict), wanted, strict=True):
+                assert_same_values(one, other)
+
+
+def test_no_padding_is_no_mode():
+    x, weight = np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2))
+    before = _native.call_count()
+    npconv.conv2d(x, weight, padding_mode="reflect")
+    assert _native.call_count() - before == 1
+    npconv.conv2d(x, weight, padding=1, padding_mode="reflect")
+    assert _native.call_count() - before == 3
+
+
+def test_explain_sees_the_padded_image():
+    why = npconv.explain(
+        "conv2d", np.ones((1, 1, 5, 5)), np.ones((1, 1, 3, 3)), padding=2, padding_mode="edge"
+    )
+    assert why.shapes == {"input": (1, 1, 9, 9), "weight": (1, 1, 3, 3), "output": (1, 1, 7, 7)}
+
+
+def test_pytorch_agrees():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal((2, 3, 7, 8)), rng.standard_normal((4, 3, 3, 3))
+    names = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
+    for mode, theirs in names.items():
+        layer = torch.nn.Conv2d(3, 4, 3, padding=2, padding_mode=theirs, bias=False).double()
+        layer.weight.data = torch.from_numpy(weight)
+        expected = layer(torch.from_numpy(x)).detach().numpy()
+        found = npconv.conv2d(x, weight, padding=2, padding_mode=mode)
+        assert np.allclose(found, expected)
