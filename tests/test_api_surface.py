@@ -38,6 +38,14 @@ def convolutions(name, settings, layout):
     }
 
 
+FILTER = (
+    "(x, kernel, mode='full', boundary='fill', fillvalue=0, *, method='auto', "
+    "precision='standard', isa=None, num_threads=None)"
+)
+FILTER_BACKWARD = (
+    "(grad, x, kernel, mode='full', boundary='fill', fillvalue=0, *, needs=(True, True), "
+    "precision='standard', isa=None, num_threads=None)"
+)
 OPERATIONS = {
     **convolutions("conv1d", SETTINGS, "NCW"),
     **convolutions("conv2d", SETTINGS, "NCHW"),
@@ -45,6 +53,25 @@ OPERATIONS = {
     **convolutions("conv_transpose1d", TRANSPOSED, "NCW"),
     **convolutions("conv_transpose2d", TRANSPOSED, "NCHW"),
     **convolutions("conv_transpose3d", TRANSPOSED, "NCDHW"),
+    "convolve2d": FILTER,
+    "convolve2d_backward": FILTER_BACKWARD,
+    "correlate2d": FILTER,
+    "correlate2d_backward": FILTER_BACKWARD,
+    "separable_conv2d": (
+        "(x, depthwise, pointwise, bias=None, stride=1, padding=0, dilation=1, *, "
+        "padding_mode='constant', activation=None, add=None, precision='standard', isa=None, "
+        "num_threads=None)"
+    ),
+    "separable_conv2d_backward": (
+        "(grad, x, depthwise, pointwise, stride=1, padding=0, dilation=1, *, "
+        "needs=(True, True, True, True), padding_mode='constant', precision='standard', isa=None, "
+        "num_threads=None)"
+    ),
+    "unfold": ("(x, kernel_size, dilation=1, padding=0, stride=1, *, isa=None, num_threads=None)"),
+    "fold": (
+        "(cols, output_size, kernel_size, dilation=1, padding=0, stride=1, *, isa=None, "
+        "num_threads=None)"
+    ),
     "pad": "(x, pad_width, mode='constant', constant_values=0, *, num_threads=None)",
     "pad_backward": "(grad, pad_width, mode='constant', *, num_threads=None)",
     "im2col": (
@@ -194,7 +221,7 @@ def test_all_is_what_is_listed_here():
 
 def test_nothing_else_is_public():
     modules = {"arguments", "border", "checks", "functional", "geometry", "number_types"}
-    modules |= {"prepared", "runtime"}
+    modules |= {"folding", "prepared", "runtime", "separable", "signals"}
     public = {name for name in vars(npconv) if not name.startswith("_")} - modules
     # Parts that other tests have imported; and what `from typing import` leaves behind.
     public -= {

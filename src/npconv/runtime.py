@@ -426,7 +426,7 @@ def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> E
     operation : str or function
         A convolution or transposed convolution of any number of dimensions, or one of its two
         gradients: "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose1d" and so
-        on, or the function itself.
+        on, "convolve2d" or "correlate2d", or the function itself.
     *args, **kwargs
         The arguments of the call.
 
@@ -465,7 +465,8 @@ def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> E
         )
     call = inspect.signature(entry.function).bind(*args, **kwargs)
     call.apply_defaults()
-    geometry, dtype, how, *_ = entry.prepare(entry.ndim, **call.arguments)
+    plan = entry.prepare(entry.ndim, **call.arguments)
+    geometry, dtype, how, *_ = plan
     isa = how[1]
     chosen: str | None
     if number_types.is_integer(dtype):
@@ -476,6 +477,9 @@ def explain(operation: str | Callable[..., Any], *args: Any, **kwargs: Any) -> E
         computed = number_types.real_dtype(dtype).name
         found, chosen = _native.conv_candidates(entry.operation, geometry, computed, how)
         candidates = tuple([Candidate(*fields[:4]) for fields in found])
+    if entry.rival is not None:
+        rival, wins = entry.rival(plan, call.arguments)
+        chosen, candidates = rival.name if wins else chosen, (rival, *candidates)
     return Explanation(
         entry.function.__name__,
         chosen,

@@ -42,6 +42,7 @@ from npconv.functional.dropout import (
     dropout,
     dropout_backward,
 )
+from npconv.functional.fold import fold, unfold
 from npconv.functional.linear import (
     linear,
     linear_backward,
@@ -122,6 +123,13 @@ from npconv.functional.pooling_unpool import (
     max_unpool3d,
     max_unpool3d_backward,
 )
+from npconv.functional.separable import separable_conv2d, separable_conv2d_backward
+from npconv.functional.signal import (
+    convolve2d,
+    convolve2d_backward,
+    correlate2d,
+    correlate2d_backward,
+)
 from npconv.functional.softmax import (
     log_softmax,
     log_softmax_backward,
@@ -195,10 +203,15 @@ __all__ = [
     "conv_transpose3d_backward",
     "conv_transpose3d_input_grad",
     "conv_transpose3d_weight_grad",
+    "convolve2d",
+    "convolve2d_backward",
+    "correlate2d",
+    "correlate2d_backward",
     "dropout",
     "dropout_backward",
     "elu",
     "elu_backward",
+    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool2d_backward",
     "fractional_max_pool3d",
@@ -246,10 +259,13 @@ __all__ = [
     "relu6",
     "relu6_backward",
     "relu_backward",
+    "separable_conv2d",
+    "separable_conv2d_backward",
     "sigmoid",
     "sigmoid_backward",
     "softmax",
     "softmax_backward",
     "tanh",
     "tanh_backward",
+    "unfold",
 ]

@@ -11,12 +11,14 @@ from npconv.functional import (
     convolution1d,
     convolution3d,
     convolution_calls,
+    signal,
     transposed1d,
     transposed2d,
     transposed3d,
     transposed_calls,
 )
 from npconv.functional.convolution_calls import Plan
+from npconv.runtime import Candidate
 
 
 class Explainable(NamedTuple):
@@ -30,6 +32,8 @@ class Explainable(NamedTuple):
     ndim: int
     operation: str
     transposed: bool
+    rival: Callable[[Plan, dict[str, Any]], tuple[Candidate, bool]] | None = None
+    """Another candidate, that the C core does not know, and whether it would run."""
 
 
 def _family(module: ModuleType, calls: ModuleType, name: str, ndim: int) -> dict[str, Explainable]:
@@ -55,4 +59,10 @@ EXPLAINABLE = {
     **_family(transposed1d, transposed_calls, "conv_transpose1d", 1),
     **_family(transposed2d, transposed_calls, "conv_transpose2d", 2),
     **_family(transposed3d, transposed_calls, "conv_transpose3d", 3),
+    "convolve2d": Explainable(
+        signal.convolve2d, signal.prepare_filter, 2, "forward", False, signal.rival
+    ),
+    "correlate2d": Explainable(
+        signal.correlate2d, signal.prepare_filter, 2, "forward", False, signal.rival
+    ),
 }

@@ -53,6 +53,7 @@ from npconv.reference.convolution3d import (
     conv3d_input_grad,
     conv3d_weight_grad,
 )
+from npconv.reference.fold import fold, unfold
 from npconv.reference.linear import (
     linear,
     linear_backward,
@@ -122,6 +123,13 @@ from npconv.reference.pooling_max import (
     min_pool2d_backward,
     min_pool3d,
     min_pool3d_backward,
+)
+from npconv.reference.separable import separable_conv2d, separable_conv2d_backward
+from npconv.reference.signal import (
+    convolve2d,
+    convolve2d_backward,
+    correlate2d,
+    correlate2d_backward,
 )
 from npconv.reference.softmax import (
     log_softmax,
@@ -196,10 +204,15 @@ __all__ = [
     "conv_transpose3d_backward",
     "conv_transpose3d_input_grad",
     "conv_transpose3d_weight_grad",
+    "convolve2d",
+    "convolve2d_backward",
+    "correlate2d",
+    "correlate2d_backward",
     "dropout",
     "dropout_backward",
     "elu",
     "elu_backward",
+    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool2d_backward",
     "fractional_max_pool3d",
@@ -247,10 +260,13 @@ __all__ = [
     "relu6",
     "relu6_backward",
     "relu_backward",
+    "separable_conv2d",
+    "separable_conv2d_backward",
     "sigmoid",
     "sigmoid_backward",
     "softmax",
     "softmax_backward",
     "tanh",
     "tanh_backward",
+    "unfold",
 ]
