@@ -20,6 +20,7 @@ def normal(*shape):
 X = normal(2, 4, 9, 8)
 W = normal(6, 2, 3, 2)
 CHANNELS = normal(4), normal(4) ** 2, normal(4), normal(4)
+PLACES = np.arange(36).reshape(2, 3, 2, 3) % 6
 
 # Name, positional arguments, keyword arguments; arrays become tensors for PyTorch.
 CALLS = [
@@ -38,6 +39,19 @@ CALLS = [
     ("max_pool2d", (X, 2), {}),
     ("max_pool2d", (X, (3, 2), 2, 1, 1), {"ceil_mode": True, "return_indices": True}),
     ("max_pool2d", (X, 2, [], 1, (2, 1), True, True), {}),
+    ("max_pool1d", (X[0], 3, 2, 1), {"return_indices": True}),
+    ("max_pool3d", (X, 2, (2, 1, 2), 1), {"ceil_mode": True, "return_indices": True}),
+    ("adaptive_max_pool1d", (X[0], 5), {"return_indices": True}),
+    ("adaptive_max_pool2d", (X, (4, None)), {}),
+    ("adaptive_max_pool3d", (X, (2, 4, 1), True), {}),
+    ("lp_pool1d", (abs(X[0]), 3, 2), {}),
+    ("lp_pool1d", (abs(X[0]), 1.5, 3, 2), {"ceil_mode": True}),
+    ("lp_pool2d", (X, 2, (3, 2), 2), {}),
+    ("lp_pool2d", (X, 2, 3, 2, True), {}),
+    ("lp_pool3d", (X, 4.0, 2), {}),
+    ("max_unpool1d", (normal(2, 3, 3), PLACES[:, :, 0]), {"kernel_size": 2}),
+    ("max_unpool2d", (normal(2, 3, 2, 3), PLACES, 2), {"output_size": (2, 3, 5, 7)}),
+    ("max_unpool3d", (normal(2, 3, 2, 3), PLACES, (1, 2, 2)), {}),
     ("avg_pool1d", (X[0], 3, 2, 1), {"ceil_mode": True}),
     ("avg_pool1d", (X[0], (3,), (), (1,)), {"count_include_pad": False}),
     ("avg_pool2d", (X, (3, 2), 2, 1, True, False), {}),
@@ -101,7 +115,9 @@ def in_words(call):
 def test_as_pytorch(call, dtype):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     name, args, kwargs = call
-    own = [v.astype(dtype) if isinstance(v, np.ndarray) else v for v in args]
+    own = [
+        v.astype(dtype) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v for v in args
+    ]
     theirs = [torch.from_numpy(v.copy()) if isinstance(v, np.ndarray) else v for v in own]
     torch_kwargs = {k: getattr(torch, v) if k == "dtype" else v for k, v in kwargs.items()}
     result = getattr(F, name)(*own, **kwargs)

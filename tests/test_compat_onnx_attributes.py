@@ -75,6 +75,9 @@ def drawn(rng, ndim, groups=(1,)):
         attributes["auto_pad"] = auto_pad
         if auto_pad != "VALID":  # ONNX Runtime has one without the other
             attributes["dilations"] = [1] * ndim
+            attributes["strides"] = [
+                min(pair) for pair in zip(attributes["strides"], kernel, strict=True)
+            ]
     return size, attributes, int(rng.choice(groups))
 
 
@@ -179,11 +182,46 @@ def test_average_pool(seed):
     assert_as_onnxruntime("AveragePool", [normal(rng, 2, 3, *size)], **attributes)
 
 
-@pytest.mark.parametrize("operator", ["GlobalAveragePool"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_max_pool(seed):
+    rng = np.random.default_rng(seed)
+    size, attributes, _ = drawn(rng, 1 + seed % 3)
+    attributes["ceil_mode"] = seed // 2 % 2
+    attributes["storage_order"] = seed // 4 % 2
+    x = normal(rng, 2, 3, *size)
+    assert_as_onnxruntime("MaxPool", [x], outputs=1 + seed % 2, **attributes)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1"])
+def test_max_pool_of_integers(dtype):
+    x = integers(np.random.default_rng(0), 2, 3, 7, 6, dtype=dtype)
+    assert_as_onnxruntime("MaxPool", [x], 2, kernel_shape=[3, 2], pads=[1, 0, 1, 1])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lp_pool(seed):
+    rng = np.random.default_rng(seed)
+    size, attributes, _ = drawn(rng, 1 + seed % 3)
+    attributes["ceil_mode"] = seed // 2 % 2
+    attributes["p"] = 1 + seed % 3
+    assert_as_onnxruntime("LpPool", [normal(rng, 2, 3, *size)], **attributes)
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_max_unpool(ndim):
+    rng = np.random.default_rng(ndim)
+    x = normal(rng, 2, 3, *[6, 4, 8][:ndim])
+    window = {"kernel_shape": [2] * ndim, "strides": [2] * ndim}
+    pooled = by_npconv(model_of("MaxPool", [x], 2, **window), [x])
+    assert_as_onnxruntime("MaxUnpool", pooled, **window)
+
+
+@pytest.mark.parametrize("operator", ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_global_pools(operator, ndim):
     x = normal(np.random.default_rng(ndim), 2, 3, *[4, 5, 3, 2][:ndim])
-    assert_as_onnxruntime(operator, [x])
+    more = {"opset": 2, "p": 3} if operator == "GlobalLpPool" else {}
+    assert_as_onnxruntime(operator, [x], **more)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])
@@ -286,7 +324,11 @@ def test_types_stay(dtype):
         ("Conv", [x, w, w[:, 0, 0, 0]], {}),
         ("ConvTranspose", [x, w.transpose(1, 0, 2, 3), w[:, 0, 0, 0]], {}),
         ("AveragePool", [x], {"kernel_shape": [2, 2]}),
+        ("MaxPool", [x], {"kernel_shape": [2, 2]}),
+        ("LpPool", [x], {"kernel_shape": [2, 2]}),
         ("GlobalAveragePool", [x], {}),
+        ("GlobalMaxPool", [x], {}),
+        ("GlobalLpPool", [x], {}),
         ("LRN", [x], {"size": 3}),
         ("Col2Im", [x.reshape(1, 4, 18), np.array([3, 10]), np.array([2, 2])], {}),
     ):
@@ -302,7 +344,12 @@ def test_all_work_is_done_by_the_core():
         ("ConvTranspose", [x, w.transpose(1, 0, 2, 3)], {}),
         ("ConvInteger", [integers(rng, 1, 2, 6, 6), integers(rng, 3, 2, 3, 3)], {}),
         ("AveragePool", [x], {"kernel_shape": [2, 2]}),
+        ("MaxPool", [x], {"kernel_shape": [2, 2]}),
+        ("LpPool", [x], {"kernel_shape": [2, 2]}),
+        ("MaxUnpool", [x, np.arange(72).reshape(x.shape)], {"kernel_shape": [1, 1]}),
         ("GlobalAveragePool", [x], {}),
+        ("GlobalMaxPool", [x], {}),
+        ("GlobalLpPool", [x], {}),
         ("Pad", [x, np.array([0, 0, 1, 1, 0, 0, 1, 1])], {}),
         ("Col2Im", [normal(rng, 1, 4, 18), np.array([3, 10]), np.array([2, 2])], {}),
     ):

@@ -21,7 +21,7 @@ from npconv import functional
 from npconv.checks import Array
 from npconv.compat._installing import Installed
 from npconv.compat._sums import channel_sums
-from npconv.compat._taking import taken
+from npconv.compat._taking import flat_indices
 from npconv.geometry import pool_geometry
 
 __all__ = [
@@ -175,16 +175,15 @@ class Pooling2DGrad(_OfPooling):
 
     def forward(self, gy: Array) -> Array:
         """Return an array of the images' shape."""
-        (ph, pw), (n, c, h, w) = _pair(self.pad), self.input_shape
         gx = functional.max_pool2d_backward(
             gy.astype(self.dtype, copy=False),
             self.indexes,
-            (n, c, h + 2 * ph, w + 2 * pw),
+            _padded_shape(self.input_shape, self.pad),
             _pair(self.kernel_size),
             _pair(self.stride),
             index_kind="window",
         )
-        return gx[:, :, ph : ph + h, pw : pw + w]
+        return _inner(gx, self.pad)
 
     def backward(self, ggx: Any) -> Any:
         """Return the gradient, a variable that can be differentiated again."""
@@ -197,10 +196,10 @@ class Pooling2DWithIndexes(_OfPooling):
     def forward(self, x: Array) -> Array:
         """Return an array of the pooling's output shape."""
         padded = _padded(x, self.pad)
-        geometry = pool_geometry(
-            2, padded.shape, _pair(self.kernel_size), _pair(self.stride), 0, 1, False
-        )
-        return taken(padded, self.indexes, geometry)
+        window = _pair(self.kernel_size), _pair(self.stride)
+        geometry = pool_geometry(2, padded.shape, *window, 0, 1, False)
+        places = flat_indices(self.indexes, geometry)
+        return functional.max_unpool2d_backward(padded, places, 1)
 
     def backward(self, gy: Any) -> Any:
         """Return the gradient, a variable that can be differentiated again."""
@@ -220,7 +219,8 @@ class AveragePooling(Function):
     def forward(self, x: Array) -> Array:
         """Take the means."""
         self.input_shape = x.shape
-        return functional.conv2d(x, *_means(x, self))
+        window = _pair(self.kernel_size), _pair(self.stride)
+        return functional.avg_pool2d(_padded(x, self.pad), *window)
 
     def backward(self, gy: Any) -> Any:
         """Return the gradient, a variable that can be differentiated again."""
@@ -239,9 +239,10 @@ class AveragePooling2DGrad(Function):
 
     def forward(self, gy: Array) -> Array:
         """Return an array of the images' shape."""
-        weight, _, *window = _means(gy, self)
         assert self.input_shape is not None  # the pooling has run
-        return functional.conv2d_input_grad(gy, weight, self.input_shape, *window)
+        window = _pair(self.kernel_size), _pair(self.stride)
+        shape = _padded_shape(self.input_shape, self.pad)
+        return _inner(functional.avg_pool2d_backward(gy, shape, *window), self.pad)
 
     def backward(self, ggx: Any) -> Any:
         """Return the gradient, a variable that can be differentiated again."""
@@ -320,8 +321,11 @@ def _padded(x: Array, pad: PerAxis) -> Array:
     return functional.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw))) if ph or pw else x
 
 
-def _means(x: Array, pooling: Any) -> tuple[Any, ...]:
-    """What makes ``conv2d`` a mean of each channel's windows: the arguments after x."""
-    kernel, channels = _pair(pooling.kernel_size), x.shape[1]
-    weight = np.full((channels, 1, *kernel), 1 / (kernel[0] * kernel[1]), x.dtype)
-    return weight, None, _pair(pooling.stride), _pair(pooling.pad), 1, channels
+def _padded_shape(shape: tuple[int, ...], pad: PerAxis) -> tuple[int, ...]:
+    (n, c, h, w), (ph, pw) = shape, _pair(pad)
+    return n, c, h + 2 * ph, w + 2 * pw
+
+
+def _inner(padded: Array, pad: PerAxis) -> Array:
+    ph, pw = _pair(pad)
+    return padded[:, :, ph : padded.shape[2] - ph, pw : padded.shape[3] - pw]

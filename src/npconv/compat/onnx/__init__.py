@@ -14,7 +14,15 @@ are wrong, these follow the specification and ONNX Runtime.
 from npconv.compat.onnx._convolution import Conv, ConvInteger, ConvTranspose, QLinearConv
 from npconv.compat.onnx._moving import Col2Im, Pad
 from npconv.compat.onnx._normalisation import LRN, BatchNormalization
-from npconv.compat.onnx._pooling import AveragePool, GlobalAveragePool
+from npconv.compat.onnx._pooling import (
+    AveragePool,
+    GlobalAveragePool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    LpPool,
+    MaxPool,
+    MaxUnpool,
+)
 
 new_ops = [
     AveragePool,
@@ -24,7 +32,12 @@ new_ops = [
     ConvInteger,
     ConvTranspose,
     GlobalAveragePool,
+    GlobalLpPool,
+    GlobalMaxPool,
     LRN,
+    LpPool,
+    MaxPool,
+    MaxUnpool,
     Pad,
     QLinearConv,
 ]
