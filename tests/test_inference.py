@@ -15,6 +15,8 @@ from npconv.inference import Session
 from npconv.inference import operations as op
 from npconv.layers import (
     ELU,
+    AdaptiveAvgPool2d,
+    AvgPool2d,
     BatchNorm2d,
     Concat,
     Container,
@@ -167,6 +169,12 @@ NETS: dict[str, tuple[Callable[[], Container], list[str]]] = {
             conv(10, 3, 1),
         ),
         ["Convolution"] + ["Affine", "Convolution", "Join"] * 3 + ["Convolution"],
+    ),
+    "averages": (
+        lambda: Sequential(
+            conv(4, 6, 1), AvgPool2d(2), conv(6, 4, 1), AvgPool2d(2, 1, 1), AdaptiveAvgPool2d(2)
+        ),
+        ["AveragePool", "Convolution", "Convolution", "AveragePool", "AdaptiveAveragePool"],
     ),
     "other layers": (
         lambda: Sequential(

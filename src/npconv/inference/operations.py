@@ -183,6 +183,12 @@ class AveragePool(Operation):
 
     fills_slices = True
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every result is the mean of a whole window."""
+        _, _, padding, ceil_mode, _, divisor = self.geometry
+        return padding in (0, (0, 0), "valid") and ceil_mode is False and divisor is None
+
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) != 4:
             raise ValueError(f"x has shape {shapes[0]}, expected (N, C, H, W)")
