@@ -18,12 +18,14 @@ NPC_INLINE void NPC_V(max_keep)(NPC_VEC *best, NPC_V(ints) * number, NPC_VEC v, 
 NPC_INLINE NPC_VEC NPC_V(max_load_border)(const NPC_T *from, int64_t at, int64_t step, int lanes,
                                           int64_t lowest, int64_t highest, NPC_T nothing)
 {
-    uint32_t mask = 0, elements = 0; /* lanes that exist, and their distances from `at` */
-    for (int i = 0; i < lanes; i++) {
-        const uint32_t exists = at + i * step >= lowest && at + i * step < highest;
-        mask |= exists << i;
-        elements |= exists << i * step;
-    }
+    /* Arithmetic, not a loop over lanes: in a narrow image every vector is a border. */
+    const int64_t before = lowest - at, inside = highest - at;
+    const int end = inside <= 0 ? 0 : (int)npc_min(lanes, (inside - 1) / step + 1);
+    const int begin = before <= 0 ? 0 : (int)npc_min(end, (before - 1) / step + 1);
+    const uint32_t mask = ((uint32_t)1 << end) - ((uint32_t)1 << begin); /* lanes that exist */
+    /* Their distances from `at`, where each second element is one. */
+    const uint32_t elements =
+        (uint32_t)(((uint64_t)1 << 2 * end) - ((uint64_t)1 << 2 * begin)) & 0x55555555u;
     const NPC_T *p = (const NPC_T *)((uintptr_t)from + (uintptr_t)(at * (int64_t)sizeof *from));
     const NPC_VEC v = step == 1 ? NPC_V(load_masked)(p, mask) : NPC_V(load_even)(p, elements);
     return NPC_V(select)(NPC_V(lanes_of)(mask), v, NPC_V(broadcast)(&nothing));
