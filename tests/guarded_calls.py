@@ -127,6 +127,40 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     guarded_call(forward, at, y, x.astype(x.dtype.newbyteorder()), weight, bias)
 
 
+def run_integers(case: ConvCase, dtype: str, isa: str, at: str) -> None:
+    g = geometry.conv_geometry(len(case.size), case.x_shape, case.weight_shape, **case.settings)
+    options = ("auto", isa, 1, "standard")
+    rng = np.random.default_rng(case.seed)
+    x, weight, grad = (
+        rng.integers(-9, 9, shape).astype(dtype)
+        for shape in (g.input_shape, g.weight_shape, g.output_shape)
+    )
+    y = call(case, "", x, weight, activation="relu", add=grad, library=reference)
+    dx, dw, _ = call(case, "_backward", grad, x, weight, library=reference)
+
+    def forward(x: Any, weight: Any, add: Any, out: Any) -> None:
+        _native.conv_integer("forward", g, x, weight, out, options, None, "relu", add)
+
+    def input_grad(grad: Any, weight: Any, out: Any) -> None:
+        _native.conv_integer("input_grad", g, out, weight, grad, options)
+
+    def weight_grad(grad: Any, x: Any, out: Any) -> None:
+        _native.conv_integer("weight_grad", g, x, out, grad, options)
+
+    guarded_call(forward, at, y, x, weight, grad)
+    guarded_call(input_grad, at, dx, grad, weight)
+    guarded_call(weight_grad, at, dw, grad, x)
+
+
+def run_conversion(length: int, source: str, target: str, at: str) -> None:
+    x = np.arange(length).reshape(1, length).astype(source)
+
+    def convert(x: Any, out: Any) -> None:
+        _native.convert(x, out, ("auto", "auto", 1, "standard"))
+
+    guarded_call(convert, at, x.astype(target), x)
+
+
 def run_transposed(case: TransposedCase, variant: dict[str, Any], threads: int, at: str) -> None:
     x, weight, bias = case.operands()
     g = geometry.transposed_geometry(len(case.size), x.shape, weight.shape, **case.settings)
@@ -284,6 +318,15 @@ def main() -> None:
                 for size in ((3, 5), (8, 33), (14, 14)):
                     announce(f"winograd {isa} {dtype} {size} at {at}")
                     run_winograd(isa, dtype, size, 1, at)
+        for isa in ISAS:
+            for dtype in ("int8", "int16"):
+                for case in CONVOLUTIONS:
+                    announce(f"{dtype} {case} {isa} at {at}")
+                    run_integers(case, dtype, isa, at)
+        for length in (1, 7, 64, 65):
+            for source, target in (("float16", "float32"), ("float32", "float16")):
+                announce(f"{source} to {target}, {length} at {at}")
+                run_conversion(length, source, target, at)
         for shape, width in PADDINGS:
             for dtype in ("int8", "int16", "float32", "float64", "complex128"):
                 announce(f"{shape} {width} {dtype} at {at}")

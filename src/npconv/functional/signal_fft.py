@@ -16,7 +16,7 @@ from npconv.runtime import Candidate, Options, native
 
 # Measured beside the convolutions of bench/, in float64: seconds for each point and level of a real
 # transform, for each point of a product, and for each call. Complex ones take twice as long.
-_TRANSFORM, _PRODUCT, _CALL = 0.6e-9, 1.0e-9, 15e-6
+_TRANSFORM, _PRODUCT, _CALL = 1.2e-9, 1.5e-9, 15e-6
 
 
 def scipy_fft() -> ModuleType | None:
