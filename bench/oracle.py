@@ -111,6 +111,13 @@ def expected(case: Case, arrays: dict[str, np.ndarray]) -> list[Expected]:
         return outputs[:1] if case.operation == "max_pool" else outputs
     if case.operation == "max_pool_backward":
         return [_pool_gradient(case, arrays)]
+    if case.operation.startswith("avg_pool"):
+        mean = _means if case.operation == "avg_pool" else _mean_gradient
+        ((name, given),) = arrays.items()
+        value, scale = mean(case, given.astype(np.float64)), mean(case, abs(given))
+        unit = np.finfo(case.dtype).eps / 2
+        name = "y" if name == "x" else "dx"
+        return [Expected(name, value, TOLERANCE * unit * scale, unit * scale)]
     sums = _sums(case, {name: array.astype(np.float64) for name, array in arrays.items()})
     scales = _sums(case, {name: np.abs(array) for name, array in arrays.items()})
     unit = np.finfo(case.dtype).eps / 2
@@ -135,6 +142,21 @@ def _sums(case: Case, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if case.operation == "backward":
         results["dbias"] = arrays["grad"].sum(axis=(0, 2, 3))
     return results
+
+
+def _means(case: Case, x: np.ndarray) -> np.ndarray:
+    image = padded(x, case.layer.padding)
+    windows = [image[window] for _, _, window in taps(case.layer)]
+    return np.sum(windows, axis=0) / len(windows)
+
+
+def _mean_gradient(case: Case, grad: np.ndarray) -> np.ndarray:
+    layer, p = case.layer, case.layer.padding
+    dx = padded(np.zeros(case.x_shape), p)
+    windows = list(taps(layer))
+    for _, _, window in windows:
+        dx[window] += grad / len(windows)
+    return dx[..., p : p + layer.height, p : p + layer.width]
 
 
 def _pool_gradient(case: Case, arrays: dict[str, np.ndarray]) -> Expected:

@@ -23,6 +23,8 @@ OPERATIONS = {
     "max_pool": "pools",
     "max_pool_indices": "pools",
     "max_pool_backward": "pools",
+    "avg_pool": "pools",
+    "avg_pool_backward": "pools",
     "pad": "pads",
 }
 FIELD_OF_COLUMN = {
@@ -168,13 +170,15 @@ class Case:
             return {name: normal(shape) for name, shape in shapes.items() if name != unused}
         if self.operation == "max_pool_backward":
             return {"x": normal(self.x_shape), "grad": normal(self.y_shape)}
+        if self.operation == "avg_pool_backward":
+            return {"grad": normal(self.y_shape)}
         return {"x": normal(self.x_shape)}
 
 
 def cases(
     operation: str, layers: list[Layer], dtypes: list[str], batches: list[int], bias: bool
 ) -> Iterator[Case]:
-    kind = {"max": "pool", "pad": "pad"}.get(operation.split("_")[0], "conv")
+    kind = {"max": "pool", "avg": "pool", "pad": "pad"}.get(operation.split("_")[0], "conv")
     for dtype in dtypes:
         for batch in batches:
             for layer in layers:

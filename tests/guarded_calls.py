@@ -238,6 +238,46 @@ def run_pool(case: PoolCase, dtype: str, variant: dict[str, Any], threads: int, 
         guarded_call(backward, at, dx, y, indices)
 
 
+def run_innermost(case: PoolCase, dtype: str, variant: dict[str, Any], at: str) -> None:
+    """Means, in both layouts, and maxima with channels innermost."""
+    x = case.x().astype(dtype)
+    g = geometry.pool_geometry(2, x.shape, **case.settings)
+    options = ("auto", variant["isa"], 1, "standard")
+    settings = {**case.settings, "divisor_override": 4}  # which divides exactly
+    y = reference.avg_pool2d(x, **settings)
+    dx = reference.avg_pool2d_backward(y, x.shape, **settings)
+
+    def mean(x: Any, out: Any, backward: bool = False, swap: bool = False) -> None:
+        arrays = [np.moveaxis(a, -1, 1) if swap else a for a in (x, out)]
+        _native.avg_pool(g, backward, True, 4.0, *arrays, options)
+
+    announce("means")
+    guarded_call(mean, at, y, x)
+    guarded_call(lambda grad, out: mean(grad, out, True), at, dx, y)
+    last = [np.ascontiguousarray(np.moveaxis(a, 1, -1)) for a in (x, y, dx)]
+    guarded_call(lambda x, out: mean(x, out, False, True), at, last[1], last[0])
+    guarded_call(lambda grad, out: mean(grad, out, True, True), at, last[2], last[1])
+
+    announce("maxima, channels innermost")
+    inner = {**case.settings, "layout": "NHWC"}
+    y, indices = reference.max_pool2d(last[0], **inner, return_indices=True)
+    dx = reference.max_pool2d_backward(y, indices, last[0].shape, **inner)
+    spare = np.empty_like(y)
+    guarded_call(
+        lambda x, out: _native.max_pool_last_forward(g, x, out, None, "flat", options),
+        at, y, last[0],
+    )  # fmt: skip
+    guarded_call(
+        lambda x, out: _native.max_pool_last_forward(g, x, spare, out, "flat", options),
+        at, indices, last[0],
+    )  # fmt: skip
+
+    def backward(grad: Any, indices: Any, out: Any) -> None:
+        assert _native.max_pool_last_backward(g, grad, indices, out, "flat", options)
+
+    guarded_call(backward, at, dx, y, indices)
+
+
 def run_padding(shape: tuple[int, ...], width: Any, dtype: str, threads: int, at: str) -> None:
     x = np.random.default_rng(1).integers(1, 9, shape).astype(dtype)
     constants = np.zeros((x.ndim, 2), dtype)
@@ -313,6 +353,7 @@ def main() -> None:
                 for variant in ISA_VARIANTS:
                     announce(f"{dtype} {pool} {name(variant)} at {at}")
                     run_pool(pool, dtype, variant, 1, at)
+                    run_innermost(pool, dtype, variant, at)
         for isa in ISAS:
             for dtype in ("float32", "float64"):
                 for size in ((3, 5), (8, 33), (14, 14)):

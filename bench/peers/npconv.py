@@ -53,6 +53,7 @@ class Contender:
             "backward": ["dx", "dweight", "dbias"],
             "max_pool_indices": ["y", "indices"],
             "max_pool_backward": ["dx"],
+            "avg_pool_backward": ["dx"],
         }.get(case.operation, ["y"])
         make = {"conv": self._conv, "pool": self._pool, "pad": self._pad}[case.layer.kind]
         return make(case, arrays)
@@ -92,6 +93,13 @@ class Contender:
     def _pool(self, case: Case, arrays: dict[str, np.ndarray]) -> Call:
         npconv, layer, keywords = self.npconv, case.layer, self.isa
         window = (layer.kernel, layer.stride, layer.padding, layer.dilation)
+        if case.operation.startswith("avg"):
+            settings = {"dilation": layer.dilation, **keywords}
+            if case.operation == "avg_pool":
+                x = arrays["x"]
+                return lambda: npconv.avg_pool2d(x, *window[:3], **settings)
+            grad, shape = arrays["grad"], case.x_shape
+            return lambda: npconv.avg_pool2d_backward(grad, shape, *window[:3], **settings)
         x = arrays["x"]
         if case.operation == "max_pool":
             return lambda: npconv.max_pool2d(x, *window, **keywords)

@@ -71,10 +71,24 @@ class Contender:
         return lambda: backward(grad, x, weight, bias_sizes, *geometry, needs)
 
     def _pool(self, case: Case, tensors: dict[str, Any]) -> Call:
-        layer, x = case.layer, tensors["x"]
+        layer, x = case.layer, tensors.get("x")
         kernel = list(layer.kernel)
         stride, padding, dilation = ([v] * 2 for v in (layer.stride, layer.padding, layer.dilation))
         window = (kernel, stride, padding, dilation, False)
+        if case.operation.startswith("avg"):
+            if layer.dilation != 1:
+                raise SkipError("PyTorch has no dilated average-pooling")
+            mean = (kernel, stride, padding, False, True, None)
+            if case.operation == "avg_pool":
+                avg_pool2d = self.torch.nn.functional.avg_pool2d
+                return lambda: avg_pool2d(x, *mean)
+            self.names = ["dx"]
+            grad, like = (
+                tensors["grad"],
+                self.torch.empty(case.x_shape, dtype=tensors["grad"].dtype),
+            )
+            spread = self.torch.ops.aten.avg_pool2d_backward.default
+            return lambda: spread(grad, like, *mean)
         if case.operation == "max_pool":
             max_pool2d = self.torch.max_pool2d
             return lambda: max_pool2d(x, *window)

@@ -39,9 +39,9 @@ void npc_reach_set(npc_reach_axis *axis, const npc_pool_geometry *g, int i, int 
     axis->padded_end = g->input[i] + g->pad_after[i];
     axis->spacing = axis->dilation;
     if (backward) {
-        const int64_t divisor = npc_greatest_common_divisor(axis->step, axis->dilation);
-        axis->spacing = axis->dilation / divisor;
-        axis->inverse = inverse_of(axis->step / divisor, axis->spacing);
+        axis->common = npc_greatest_common_divisor(axis->step, axis->dilation);
+        axis->spacing = axis->dilation / axis->common;
+        axis->inverse = inverse_of(axis->step / axis->common, axis->spacing);
     }
 }
 
@@ -67,13 +67,14 @@ npc_reach npc_reach_of(const npc_reach_axis *axis, int64_t target)
     }
     /* o * step + t * dilation = target - first, which is >= 0 */
     const int64_t sum = target - axis->first;
-    const int64_t divisor = npc_greatest_common_divisor(axis->step, axis->dilation);
     const int64_t before = sum - (axis->taps - 1) * axis->dilation;
     const int64_t low = before > 0 ? npc_ceil_div(before, axis->step) : 0;
     const int64_t last = npc_min(sum / axis->step, axis->source - 1);
-    if (sum % divisor || low > last) return (npc_reach){0, 0};
+    if (low > last) return (npc_reach){0, 0};
     const int64_t m = axis->spacing;
-    const int64_t rest = (int64_t)((__int128)(sum / divisor % m) * axis->inverse % m);
+    if (m == 1 && axis->common == 1) return (npc_reach){low, last - low + 1};
+    if (sum % axis->common) return (npc_reach){0, 0};
+    const int64_t rest = (int64_t)((__int128)(sum / axis->common % m) * axis->inverse % m);
     const int64_t first = low + (rest - low % m + m) % m;
     return first > last ? (npc_reach){0, 0} : (npc_reach){first, (last - first) / m + 1};
 }

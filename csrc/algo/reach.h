@@ -20,7 +20,8 @@ typedef struct npc_reach_axis {
     /* Windows at even steps: tap t of output o lies at o * step + first + t * dilation. */
     int64_t step, taps, first, dilation;
     int64_t padded_end; /* where the padding behind the input ends */
-    int64_t inverse;    /* backward: of step / gcd modulo `spacing` */
+    int64_t common;     /* backward: the greatest common divisor of step and dilation */
+    int64_t inverse;    /* of step / common modulo `spacing` */
 } npc_reach_axis;
 
 /* Axis i of a pooling's windows, from the outputs to the input or, `backward`, the other way. */

@@ -266,6 +266,7 @@ typedef struct npc_unpool_row_args {
     int phases;
     void *to;
     int64_t to_pitch, count;
+    int stream; /* write whole vectors past the caches: rows are aligned */
 } npc_unpool_row_args;
 typedef void npc_unpool_row_fn(const npc_unpool_row_args *args);
 
@@ -281,6 +282,7 @@ typedef struct npc_unpool_tiles_args {
     int64_t index_pitch, base, base_row, base_step, row_distance, window_rows;
     void *to;
     int64_t to_pitch;
+    int stream;
 } npc_unpool_tiles_args;
 typedef int npc_unpool_tiles_fn(const npc_unpool_tiles_args *args);
 /* The same where channels are innermost: pixel w of a row of `count`, `group` elements each, is the
@@ -320,7 +322,7 @@ typedef int64_t npc_unpool_pixels_fn(const npc_unpool_pixels_args *args);
  *
  * sums[i] = the sum over r < row_count of from[row[r] + i], i < columns; if row_count is 0 it is
  * there already. Elements are divided by row_divisor[r] * column_divisor[i] before they are added,
- * and the sum by *middle, where those are not NULL.
+ * and the sum is multiplied by *middle, where those are not NULL.
  *
  * Pixels have `group` elements. Pixel w * phases + p of the result is the sum over the terms k of
  * the phase, first_term[p] <= k < first_term[p + 1], of pixel w * step + pixel_offset[k] of
@@ -341,6 +343,7 @@ typedef struct npc_window_sum_args {
     const int32_t *reach;
     const void *factor, *last_divisor;
     void *out;
+    int stream;    /* write whole vectors of pairs past the caches: rows are aligned */
     int64_t count; /* pixels of a row of the result */
     int64_t rows, row_advance, out_row_advance, planes, plane_advance, out_plane_advance;
 } npc_window_sum_args;

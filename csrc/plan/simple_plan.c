@@ -4,6 +4,9 @@
 
 #include "../core/dtype.h"
 
+/* Of a result that its caller can hardly find in a cache. */
+#define NPC_STREAM_BYTES 16e6
+
 npc_plan_info *npc_last_plan(void)
 {
     static _Thread_local npc_plan_info last;
@@ -30,6 +33,19 @@ void npc_simple_info(npc_plan_info *info, const char *operation, const npc_kerne
                             .num_threads = threads,
                             .pieces = team->pieces,
                             .workspace_bytes = (int64_t)team->scratch_bytes * threads};
+}
+
+int npc_beyond_caches(const npc_array *array, int64_t n, int64_t c, int64_t d, int64_t h, int64_t w,
+                      int64_t size)
+{
+    const int64_t extent[NPC_AXES] = {n, c, d, h, w};
+    const double bytes = (double)n * (double)c * (double)d * (double)h * (double)(w * size);
+    if (bytes < NPC_STREAM_BYTES || array->stride[4] != size ||
+        (uintptr_t)array->data % NPC_CACHE_LINE)
+        return 0;
+    for (int i = 0; i < NPC_AXES - 1; i++)
+        if (extent[i] > 1 && array->stride[i] % NPC_CACHE_LINE) return 0;
+    return 1;
 }
 
 void npc_zero_plane(const npc_array *array, char *plane, int64_t d, int64_t h, int64_t w,

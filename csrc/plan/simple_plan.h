@@ -12,6 +12,11 @@ npc_status npc_simple_kernels(const npc_options *options, npc_dtype dtype,
 void npc_simple_info(npc_plan_info *info, const char *operation, const npc_kernels *kernels,
                      const npc_team *team);
 
+/* Whether an array of this shape is so large that writing past the caches is faster, and has each
+ * row begin with a cache line. */
+int npc_beyond_caches(const npc_array *array, int64_t n, int64_t c, int64_t d, int64_t h, int64_t w,
+                      int64_t size);
+
 /* Sets a (D, H, W) plane of an array to zero. */
 void npc_zero_plane(const npc_array *array, char *plane, int64_t d, int64_t h, int64_t w,
                     int64_t size);

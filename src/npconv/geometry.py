@@ -342,7 +342,9 @@ def fractional_geometry(
 
 
 def fractional_starts(geometry: PoolGeometry, samples: Array) -> Array:
-    """Place the windows of every plane by its samples (N, C, axes), the last axis' first.
+    """Place the windows of every plane by its samples (N, C, axes).
+
+    Samples are in PyTorch's order: for W, then H; but in three dimensions for D, H, W.
 
     Returns (N·C, OD + OH + OW): where they start along D, H and W.
     """
@@ -351,7 +353,8 @@ def fractional_starts(geometry: PoolGeometry, samples: Array) -> Array:
     for axis, (n, k, m) in enumerate(
         zip(geometry.input, geometry.kernel, geometry.output, strict=True)
     ):
-        sample = planes[:, 2 - axis] if axis >= 3 - geometry.ndim else np.zeros(len(planes))
+        at_axis = axis if geometry.ndim == 3 else 2 - axis
+        sample = planes[:, at_axis] if axis >= 3 - geometry.ndim else np.zeros(len(planes))
         step = (n - k) / (m - 1) if m > 1 else 0.0
         count = np.arange(m)
         at = np.floor((count + sample[:, None]) * step) - np.floor(sample[:, None] * step)

@@ -17,25 +17,42 @@ int NPC_NAME(match_taps)(const npc_match_taps_args *args)
     enum { BLOCK = 32 };
     const uint32_t taps = (uint32_t)args->taps, spacing = (uint32_t)args->spacing;
     uint32_t missing = 0;
+    uint64_t high = 0; /* what the low halves do not show */
     for (int64_t i = 0; i < args->count; i += BLOCK) {
         const int n = (int)npc_min(BLOCK, args->count - i);
         const uint32_t base = (uint32_t)(args->base + i * args->base_step);
         uint32_t from[BLOCK] = {0}, number[BLOCK];
         uint8_t to[BLOCK];
         if (n == BLOCK)
-            for (int j = 0; j < BLOCK; j++) from[j] = (uint32_t)args->from[i + j];
+            for (int j = 0; j < BLOCK; j++) {
+                high |= (uint64_t)args->from[i + j];
+                from[j] = (uint32_t)args->from[i + j];
+            }
         else
-            for (int j = 0; j < n; j++) from[j] = (uint32_t)args->from[i + j];
+            for (int j = 0; j < n; j++) {
+                high |= (uint64_t)args->from[i + j];
+                from[j] = (uint32_t)args->from[i + j];
+            }
         for (int j = 0; j < BLOCK; j++) {
             from[j] -= base + (uint32_t)j * (uint32_t)args->base_step;
             number[j] = j < n ? ~0u : 0;
         }
-        for (int64_t r = 0; r < args->row_count; r++) {
-            const uint32_t row = (uint32_t)(r * args->row_distance), first = (uint32_t)r * taps;
-            if (spacing == 1) {
-                for (int j = 0; j < BLOCK; j++)
-                    number[j] = from[j] - row < taps ? from[j] - row + first : number[j];
-            } else {
+        if (spacing == 1 && args->row_distance >= args->taps) {
+            /* Take away a row's distance for each row that begins before; what is left is the tap.
+             */
+            const uint32_t row = (uint32_t)args->row_distance;
+            for (int j = 0; j < BLOCK; j++) number[j] = 0;
+            for (int64_t r = 1; r < args->row_count; r++)
+                for (int j = 0; j < BLOCK; j++) {
+                    const uint32_t further = from[j] >= row;
+                    from[j] -= further ? row : 0;
+                    number[j] += further ? taps : 0;
+                }
+            for (int j = 0; j < BLOCK; j++) number[j] = from[j] < taps ? number[j] + from[j] : ~0u;
+            for (int j = n; j < BLOCK; j++) number[j] = 0;
+        } else {
+            for (int64_t r = 0; r < args->row_count; r++) {
+                const uint32_t row = (uint32_t)(r * args->row_distance), first = (uint32_t)r * taps;
                 for (uint32_t s = 0; s < taps; s++)
                     for (int j = 0; j < BLOCK; j++)
                         number[j] = from[j] == row + s * spacing ? first + s : number[j];
@@ -47,7 +64,7 @@ int NPC_NAME(match_taps)(const npc_match_taps_args *args)
         }
         memcpy(args->to + i, to, (size_t)n);
     }
-    return !(missing >> 31);
+    return !(missing >> 31) && !(high >> 31);
 }
 
 NPC_INLINE NPC_VEC NPC_V(unpool_sum)(const npc_unpool_row_args *args, int64_t begin, int64_t end,
@@ -80,7 +97,14 @@ void NPC_NAME(unpool_row)(const npc_unpool_row_args *args)
         for (int64_t i = 0; i < args->count; i += 2 * NPC_LANES) {
             const NPC_VEC even = NPC_V(unpool_sum)(args, first, second, at + i / 2);
             const NPC_VEC odd = NPC_V(unpool_sum)(args, second, third, at + i / 2);
-            NPC_V(store_pairs)(to + i, even, odd, (int)npc_min(2 * NPC_LANES, args->count - i));
+            if (args->stream && args->count - i >= 2 * NPC_LANES) {
+                NPC_V(stream)(to + i, NPC_V(zip_low)(even, odd));
+                NPC_V(stream)(to + i + NPC_LANES, NPC_V(zip_high)(even, odd));
+            } else if (args->stream && args->count - i == NPC_LANES) {
+                NPC_V(stream)(to + i, NPC_V(zip_low)(even, odd));
+            } else {
+                NPC_V(store_pairs)(to + i, even, odd, (int)npc_min(2 * NPC_LANES, args->count - i));
+            }
         }
     }
 }
@@ -114,9 +138,17 @@ NPC_INLINE int NPC_V(unpool_tiles_body)(const npc_unpool_tiles_args *args, const
                 const int64_t wanted = r * args->row_distance;
                 const NPC_V(mask) left = NPC_V(int_equal)(index, NPC_V(int_broadcast)(wanted));
                 const NPC_V(mask) right = NPC_V(int_equal)(index, NPC_V(int_broadcast)(wanted + 1));
-                NPC_V(store_pairs)(to + r * args->to_pitch + 2 * i,
-                                   NPC_V(select)(left, g, NPC_V(zero)()),
-                                   NPC_V(select)(right, g, NPC_V(zero)()), 2 * lanes);
+                NPC_T *pixel = to + r * args->to_pitch + 2 * i;
+                const NPC_VEC even = NPC_V(select)(left, g, NPC_V(zero)());
+                const NPC_VEC odd = NPC_V(select)(right, g, NPC_V(zero)());
+                if (args->stream && lanes == NPC_LANES) {
+                    NPC_V(stream)(pixel, NPC_V(zip_low)(even, odd));
+                    NPC_V(stream)(pixel + NPC_LANES, NPC_V(zip_high)(even, odd));
+                } else if (args->stream && 2 * lanes == NPC_LANES) {
+                    NPC_V(stream)(pixel, NPC_V(zip_low)(even, odd));
+                } else {
+                    NPC_V(store_pairs)(pixel, even, odd, 2 * lanes);
+                }
                 found |= NPC_V(mask_bits)(left) | NPC_V(mask_bits)(right);
             }
             missing |= ~found & ((1u << lanes) - 1);

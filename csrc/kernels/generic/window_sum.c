@@ -15,7 +15,7 @@ NPC_INLINE void NPC_V(window_down)(const npc_window_sum_args *args, const NPC_T 
         NPC_VEC sum = NPC_V(load)(from + row[0] + i);
         for (int64_t r = 1; r < row_count; r++)
             sum = NPC_V(add)(sum, NPC_V(load)(from + row[r] + i));
-        if (args->middle) sum = sum / NPC_V(broadcast)(args->middle);
+        if (args->middle) sum = NPC_V(mul)(sum, NPC_V(broadcast)(args->middle));
         NPC_V(store)(to + i, sum);
     }
     if (i < args->columns) {
@@ -23,7 +23,7 @@ NPC_INLINE void NPC_V(window_down)(const npc_window_sum_args *args, const NPC_T 
         NPC_VEC sum = NPC_V(load_first)(from + row[0] + i, lanes);
         for (int64_t r = 1; r < row_count; r++)
             sum = NPC_V(add)(sum, NPC_V(load_first)(from + row[r] + i, lanes));
-        if (args->middle) sum = sum / NPC_V(broadcast)(args->middle);
+        if (args->middle) sum = NPC_V(mul)(sum, NPC_V(broadcast)(args->middle));
         NPC_V(store_first)(to + i, sum, lanes);
     }
 }
@@ -90,7 +90,14 @@ NPC_INLINE void NPC_V(window_pairs)(const npc_window_sum_args *args, NPC_T *to)
         const NPC_T *at = from + w / 2;
         const NPC_VEC even = NPC_V(window_terms)(args, at, first[0], first[1], 1, NPC_LANES);
         const NPC_VEC odd = NPC_V(window_terms)(args, at, first[1], first[2], 1, NPC_LANES);
-        NPC_V(store_pairs)(to + w, even, odd, (int)npc_min(2 * NPC_LANES, args->count - w));
+        if (args->stream && args->count - w >= 2 * NPC_LANES) {
+            NPC_V(stream)(to + w, NPC_V(zip_low)(even, odd));
+            NPC_V(stream)(to + w + NPC_LANES, NPC_V(zip_high)(even, odd));
+        } else if (args->stream && args->count - w == NPC_LANES) {
+            NPC_V(stream)(to + w, NPC_V(zip_low)(even, odd));
+        } else {
+            NPC_V(store_pairs)(to + w, even, odd, (int)npc_min(2 * NPC_LANES, args->count - w));
+        }
     }
 }
 

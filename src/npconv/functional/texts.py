@@ -29,7 +29,7 @@ _WORDS = {
         ("((top, bottom), (left, right))", "((front, back), (top, bottom), (left, right))"),
         ("(int, int)", "(int, int, int)"),
         ("(N, C, 2)", "(N, C, 3)"),
-        ("for W, then H,", "for W, H, then D,"),
+        ("for W, then H,", "for D, H, then W,"),
         ("NCHW", "NCDHW"),
         ("NHWC", "NDHWC"),
         ("The height and width", "The depth, height and width"),
