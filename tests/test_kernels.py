@@ -167,6 +167,18 @@ def sweep_others(isa: str, dtype: str) -> None:
     assert_same_values(dw, reference.conv2d_weight_grad(grad, x, (3, 2, 3, 3), padding=1))
 
 
+def sweep_elementwise(isa: str, dtype: str) -> None:
+    """Gradients of activations, and steps of optimisers, of every count of lanes."""
+    for width in WIDTHS:
+        grad, y = integers((width,), dtype), integers((width,), dtype, seed=2)
+        dx = npconv.relu6_backward(grad, y, isa=isa)
+        assert_same_values(dx, reference.relu6_backward(grad, y))
+        param = y.copy()
+        settings = (0.5, 1.0, 0.0, 0.0, 0.0, 0.0)
+        _native.update("sgd", settings, param, grad, (), ("auto", isa, 1, "standard"))
+        assert_same_values(param, y - grad / 2)
+
+
 def sweep_small(isa: str, dtype: str) -> None:
     """Small images: rows of one and of more vectors, and every count of channels left over."""
     for width in (1, 2, 5, 16, 19, 33):
@@ -229,6 +241,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_others,
         sweep_small,
         sweep_integers,
+        sweep_elementwise,
     ):
         sweep(isa, dtype)
     slots = {

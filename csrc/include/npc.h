@@ -81,13 +81,16 @@ typedef enum npc_conv_operation {
     NPC_OPERATION_COUNT
 } npc_conv_operation;
 
-/* y where it is not 0 or less, +0 there; the same, but 6 from 6 on; y, but slope * y below zero.
- * NaN stays NaN. */
+/* y where it is not 0 or less, +0 there; the same, but 6 from 6 on; y, but slope * y below zero;
+ * y, but slope * (e^y - 1) below zero; 1 / (1 + e^-y); the hyperbolic tangent. NaN stays NaN. */
 typedef enum npc_activation {
     NPC_NO_ACTIVATION,
     NPC_RELU,
     NPC_RELU6,
-    NPC_LEAKY_RELU
+    NPC_LEAKY_RELU,
+    NPC_ELU,
+    NPC_SIGMOID,
+    NPC_TANH
 } npc_activation;
 
 /* x (N, C, D, H, W); y (N, K, OD, OH, OW); weight (K, C/groups, KD, R, S) C-contiguous, of the
@@ -105,7 +108,7 @@ typedef struct npc_conv_arrays {
     const void *bias;
     npc_array add;
     npc_activation activation;
-    double slope;         /* of NPC_LEAKY_RELU */
+    double slope;         /* of NPC_LEAKY_RELU or NPC_ELU */
     const void *prepared; /* the weight as npc_conv_prepare left it, or NULL */
     int64_t prepared_bytes;
 } npc_conv_arrays;
@@ -283,6 +286,54 @@ npc_status npc_pad(const npc_pad_geometry *geometry, const char *x, const int64_
 npc_status npc_pad_backward(const npc_pad_geometry *geometry, const npc_array *grad,
                             const int64_t *grad_stride, void *dx, npc_dtype dtype,
                             const npc_options *options, npc_plan_info *info);
+
+/* Operations element by element, on arrays of one shape. `operand` are described with each; operand
+ * 0 is written. An operand may be the same elements as another one, but not overlap it otherwise. */
+enum { NPC_OPERANDS = 4 };
+typedef struct npc_operand {
+    char *data; /* NULL: there is none */
+    int64_t stride[NPC_MAX_RANK];
+    npc_dtype dtype;
+    int swapped, misaligned;
+} npc_operand;
+typedef struct npc_elements {
+    int rank;
+    int64_t shape[NPC_MAX_RANK];
+    npc_operand operand[NPC_OPERANDS];
+} npc_elements;
+
+/* 0: activation(1 + 2), or activation(1). */
+npc_status npc_activate(const npc_elements *elements, npc_activation activation, double slope,
+                        npc_dtype dtype, const npc_options *options, npc_plan_info *info);
+/* 0: the gradient before the activation; 1: that after it; 2: the activation's result; for
+ * NPC_LEAKY_RELU, its result or argument. A closed gate gives zero whatever the gradient. */
+npc_status npc_activate_grad(const npc_elements *elements, npc_activation activation, double slope,
+                             npc_dtype dtype, const npc_options *options, npc_plan_info *info);
+
+/* Optimisers. 0: the parameter p; 1: its gradient g; 2, 3: state, which is kept from step to step.
+ * All but 1 are changed. First p *= shrink; g += decay * p; then
+ *   NPC_SGD       p -= rate * g
+ *   NPC_MOMENTUM  v = beta1 * v - rate * g; p += v                    v: state 2
+ *   NPC_NESTEROV  v = beta1 * v - rate * g; p += beta1 * v - rate * g
+ *   NPC_ADAGRAD   h += g * g; p -= rate * g / (sqrt(h) + epsilon)     h: state 2
+ *   NPC_RMSPROP   h += (1 - beta2) * (g * g - h); p likewise
+ *   NPC_ADAM      m += (1 - beta1) * (g - m); v += (1 - beta2) * (g * g - v);
+ *                 p -= rate * (m / (sqrt(v) + epsilon))               m, v: state 2 and 3
+ * Each operation is rounded to the computation's dtype, so all ISAs give the same bits. */
+typedef enum npc_update_rule {
+    NPC_SGD,
+    NPC_MOMENTUM,
+    NPC_NESTEROV,
+    NPC_ADAGRAD,
+    NPC_RMSPROP,
+    NPC_ADAM
+} npc_update_rule;
+typedef struct npc_update_settings {
+    npc_update_rule rule;
+    double rate, shrink, decay, beta1, beta2, epsilon;
+} npc_update_settings;
+npc_status npc_update(const npc_elements *elements, const npc_update_settings *settings,
+                      npc_dtype dtype, const npc_options *options, npc_plan_info *info);
 
 /* Instruction sets, best first. */
 int npc_isa_count(void);

@@ -145,6 +145,12 @@ void npc_run_dot(const npc_kernels *k, int rows, int cols, const npc_dot_args *a
 #include "kernels.def"
 #undef NPC_KERNEL
 
+void npc_run_moments(const npc_kernels *k, npc_moments_args *args)
+{
+    mark(k, SLOT_moments, 0);
+    k->moments(args);
+}
+
 int npc_run_has_nan(const npc_kernels *k, const void *c, int64_t stride, int64_t rows, int64_t cols)
 {
     mark(k, SLOT_has_nan, 0);

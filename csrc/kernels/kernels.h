@@ -174,6 +174,82 @@ typedef struct npc_finish_args {
 } npc_finish_args;
 typedef void npc_finish_fn(const npc_finish_args *args);
 
+/* to[i] = the gradient before an activation, of grad[i] after it, where its result was y[i]. `to`
+ * may be grad or y, but not overlap them otherwise. */
+typedef struct npc_activate_grad_args {
+    npc_activation activation;
+    double slope;
+    int64_t count;
+    const void *grad, *y;
+    void *to;
+} npc_activate_grad_args;
+typedef void npc_activate_grad_fn(const npc_activate_grad_args *args);
+
+/* A step of an optimiser for `count` parameters: see npc_update_rule. */
+typedef struct npc_update_args {
+    const npc_update_settings *settings;
+    int64_t count;
+    void *param;
+    const void *grad;
+    void *state[2];
+} npc_update_args;
+typedef void npc_update_fn(const npc_update_args *args);
+
+/* Adds to total[0] the sum of v[i], to total[1] that of v[i] * v[i], v = from - shift; or, if there
+ * is a grad, the sums of grad[i] and of grad[i] * v[i]; all in double, in an order that depends on
+ * `count` alone. */
+typedef struct npc_moments_args {
+    const void *from, *grad;
+    int64_t count;
+    double shift, total[2];
+} npc_moments_args;
+typedef void npc_moments_fn(npc_moments_args *args);
+
+/* to[i] = (from[i] - mean) * scale + shift; or, if there is a grad,
+ * grad[i] * scale + ((from[i] - mean) * slope + shift). */
+typedef struct npc_affine_args {
+    const void *from, *grad;
+    void *to;
+    int64_t count;
+    double mean, scale, shift, slope;
+} npc_affine_args;
+typedef void npc_affine_fn(const npc_affine_args *args);
+
+/* Tiles of [channels][pitch] elements, of which `count` pixels rounded up to whole vectors are read
+ * and written. Local response normalisation: to = from * (k + alpha * sum) ^ -beta, sum that of the
+ * squares of channels c - before to c + after; or, if there is a grad, the gradient of that;
+ * `power` and `mutual` are tiles for it. */
+typedef struct npc_response_norm_args {
+    int64_t channels, count, pitch, before, after;
+    double alpha, beta, k;
+    const void *from, *grad;
+    void *to, *power, *mutual;
+} npc_response_norm_args;
+typedef void npc_response_norm_fn(const npc_response_norm_args *args);
+
+/* Likewise: to = e^from / sum(e^from) over the channels, or the logarithm of that; or, if there is
+ * a grad, the gradient, where `from` is the result. There is at least one channel. */
+typedef struct npc_softmax_args {
+    int64_t channels, count, pitch;
+    int logarithm;
+    const void *from, *grad;
+    void *to;
+} npc_softmax_args;
+typedef void npc_softmax_fn(const npc_softmax_args *args);
+
+/* mask[i] = draws[i] >= threshold, unless draws is NULL and the mask given; to[i] = from[i] * scale
+ * where mask[i], else 0. */
+typedef struct npc_dropout_args {
+    int64_t count;
+    const void *from;
+    const uint32_t *draws;
+    uint32_t threshold;
+    double scale;
+    uint8_t *mask;
+    void *to;
+} npc_dropout_args;
+typedef void npc_dropout_fn(const npc_dropout_args *args);
+
 /* Depthwise convolution of a plane with a square kernel of 3 or 5 taps a side, at step 1 or 2 along
  * both axes: to[t][i] = sum over r, s of
  *     weight[r][s] * plane[first_row + t * step + r][first_column + i * step + s].
@@ -487,6 +563,7 @@ void npc_run_uk1(const npc_kernels *kernels, int rows, int vecs, const npc_uk1_a
     int npc_run_##name(const npc_kernels *kernels, const npc_##name##_args *args);
 #include "kernels.def"
 #undef NPC_KERNEL
+void npc_run_moments(const npc_kernels *kernels, npc_moments_args *args);
 void npc_run_dot(const npc_kernels *kernels, int rows, int cols, const npc_dot_args *args);
 int npc_run_has_nan(const npc_kernels *kernels, const void *c, int64_t stride, int64_t rows,
                     int64_t cols);

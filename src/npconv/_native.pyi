@@ -19,6 +19,25 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def empty(shape: Sequence[int], dtype: np.dtype[Any]) -> _Array: ...
 def set_recycling(on: bool) -> None: ...
 def recycling_state() -> tuple[int, int]: ...
+def activate(
+    activation: str | None,
+    slope: float,
+    x: _Array,
+    added: _Array | None,
+    out: _Array,
+    options: _Options,
+) -> None: ...
+def activate_grad(
+    activation: str | None, slope: float, grad: _Array, y: _Array, out: _Array, options: _Options
+) -> None: ...
+def update(
+    rule: str,
+    settings: tuple[float, float, float, float, float, float],
+    param: _Array,
+    grad: _Array,
+    states: tuple[_Array, ...],
+    options: _Options,
+) -> None: ...
 def conv_forward(
     geometry: ConvGeometry,
     x: _Array,
@@ -129,6 +148,16 @@ def lp_pool_backward(
     out: _Array,
     options: _Options,
 ) -> None: ...
+def linear(
+    x: _Array,
+    weight: _Array,
+    bias: _Array | None,
+    out: _Array,
+    activation: str | None,
+    slope: float,
+    options: _Options,
+) -> None: ...
+def product(a: _Array, b: _Array, out: _Array, options: _Options) -> None: ...
 def pad_forward(
     geometry: PadGeometry,
     mode: str,

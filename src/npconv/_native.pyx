@@ -88,6 +88,9 @@ cdef dict _activations = {
     "relu": NPC_RELU,
     "relu6": NPC_RELU6,
     "leaky_relu": NPC_LEAKY_RELU,
+    "elu": NPC_ELU,
+    "sigmoid": NPC_SIGMOID,
+    "tanh": NPC_TANH,
 }
 cdef dict _dtypes = {"float32": NPC_F32, "float64": NPC_F64}
 
@@ -269,6 +272,8 @@ cdef tuple _weight_shape(object g):
 include "_border_memory.pxi"
 include "_border_convolution.pxi"
 include "_border_integers.pxi"
+include "_border_elementwise.pxi"
+include "_border_network.pxi"
 include "_border_pooling.pxi"
 include "_border_padding.pxi"
 include "_border_patches.pxi"

@@ -68,6 +68,9 @@ cdef extern from "npc.h" nogil:
         NPC_RELU
         NPC_RELU6
         NPC_LEAKY_RELU
+        NPC_ELU
+        NPC_SIGMOID
+        NPC_TANH
 
     ctypedef struct npc_conv_arrays:
         npc_array x
@@ -201,6 +204,35 @@ cdef extern from "npc.h" nogil:
                                 const int64_t *grad_stride, void *dx, npc_dtype dtype,
                                 const npc_options *options, npc_plan_info *info)
 
+    ctypedef struct npc_operand:
+        char *data
+        int64_t stride[64]
+        npc_dtype dtype
+        int swapped
+        int misaligned
+    ctypedef struct npc_elements:
+        int rank
+        int64_t shape[64]
+        npc_operand operand[4]
+    npc_status npc_activate(const npc_elements *elements, npc_activation activation, double slope,
+                            npc_dtype dtype, const npc_options *options, npc_plan_info *info)
+    npc_status npc_activate_grad(const npc_elements *elements, npc_activation activation,
+                                 double slope, npc_dtype dtype, const npc_options *options,
+                                 npc_plan_info *info)
+
+    ctypedef enum npc_update_rule:
+        NPC_SGD
+        NPC_MOMENTUM
+        NPC_NESTEROV
+        NPC_ADAGRAD
+        NPC_RMSPROP
+        NPC_ADAM
+    ctypedef struct npc_update_settings:
+        npc_update_rule rule
+        double rate, shrink, decay, beta1, beta2, epsilon
+    npc_status npc_update(const npc_elements *elements, const npc_update_settings *settings,
+                          npc_dtype dtype, const npc_options *options, npc_plan_info *info)
+
     int npc_isa_count()
     const char *npc_isa_name(int isa)
     int npc_isa_compiled(int isa)
@@ -220,3 +252,25 @@ cdef extern from "npc.h" nogil:
     void npc_coverage_reset()
     double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth,
                          int64_t repeats)
+
+cdef extern from "npc_network.h" nogil:
+    ctypedef struct npc_linear_arrays:
+        int64_t rows, inputs, outputs
+        const void *x
+        const void *weight
+        const void *bias
+        void *y
+        int64_t x_stride_bytes
+        npc_activation activation
+        double slope
+    npc_status npc_linear(const npc_linear_arrays *arrays, npc_dtype dtype,
+                          const npc_options *options, npc_plan_info *info)
+
+    ctypedef struct npc_product_arrays:
+        int64_t rows, depth, columns
+        const void *a
+        const void *b
+        void *c
+        int64_t a_stride_bytes, b_stride_bytes
+    npc_status npc_product(const npc_product_arrays *arrays, npc_dtype dtype,
+                           const npc_options *options, npc_plan_info *info)

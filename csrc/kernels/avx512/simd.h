@@ -27,6 +27,7 @@ NPC_INLINE void f32_fence(void) { _mm_sfence(); }
 NPC_INLINE f32_vec f32_add(f32_vec a, f32_vec b) { return _mm512_add_ps(a, b); }
 NPC_INLINE f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm512_fmadd_ps(a, b, c); }
 NPC_INLINE f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm512_mul_ps(a, b); }
+NPC_INLINE f32_vec f32_root(f32_vec a) { return _mm512_sqrt_ps(a); }
 /* The instruction gives its second operand where either is NaN. */
 NPC_INLINE f32_vec f32_not_above(f32_vec a, f32_vec b) { return _mm512_min_ps(b, a); }
 NPC_INLINE f32_vec f32_load_first(const float *p, int n)
@@ -214,6 +215,7 @@ NPC_INLINE void f64_fence(void) { _mm_sfence(); }
 NPC_INLINE f64_vec f64_add(f64_vec a, f64_vec b) { return _mm512_add_pd(a, b); }
 NPC_INLINE f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm512_fmadd_pd(a, b, c); }
 NPC_INLINE f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm512_mul_pd(a, b); }
+NPC_INLINE f64_vec f64_root(f64_vec a) { return _mm512_sqrt_pd(a); }
 NPC_INLINE f64_vec f64_not_above(f64_vec a, f64_vec b) { return _mm512_min_pd(b, a); }
 NPC_INLINE f64_vec f64_load_first(const double *p, int n)
 {

@@ -1,27 +1,11 @@
 /* What follows a convolution's sum, on rows that are still in cache: see npc_finish_args. */
-#include "kernel.h"
-
-NPC_INLINE NPC_VEC NPC_V(finish_vector)(NPC_VEC v, const npc_activation activation, NPC_VEC limit,
-                                        NPC_VEC slope)
-{
-    const NPC_VEC zero = NPC_V(zero)();
-    switch (activation) {
-    case NPC_RELU:
-        return NPC_V(select)(NPC_V(beats)(v, zero), v, zero);
-    case NPC_RELU6:
-        return NPC_V(not_above)(NPC_V(select)(NPC_V(beats)(v, zero), v, zero), limit);
-    case NPC_LEAKY_RELU:
-        return NPC_V(select)(NPC_V(beats)(zero, v), NPC_V(mul)(v, slope), v);
-    default:
-        return v;
-    }
-}
+#include "activation.h"
 
 NPC_INLINE void NPC_V(finish_body)(const npc_finish_args *args, const int has_add,
                                    const npc_activation activation)
 {
-    const NPC_T six = 6, slope_value = (NPC_T)args->slope, minus_zero = -(NPC_T)0;
-    const NPC_VEC limit = NPC_V(broadcast)(&six), slope = NPC_V(broadcast)(&slope_value);
+    const NPC_T minus_zero = -(NPC_T)0;
+    const NPC_VEC parameter = NPC_V(constant)(NPC_V(activation_parameter)(activation, args->slope));
 
     for (int64_t i = 0; i < args->rows; i++) {
         const NPC_T *from = (const void *)((const char *)args->from + i * args->from_stride_bytes);
@@ -35,13 +19,13 @@ NPC_INLINE void NPC_V(finish_body)(const npc_finish_args *args, const int has_ad
         for (; j + NPC_LANES <= args->count; j += NPC_LANES) {
             NPC_VEC v = NPC_V(add)(NPC_V(load)(from + j), bias);
             if (has_add) v = NPC_V(add)(v, NPC_V(load)(add + j));
-            NPC_V(store)(to + j, NPC_V(finish_vector)(v, activation, limit, slope));
+            NPC_V(store)(to + j, NPC_V(activated)(v, activation, parameter));
         }
         if (j < args->count) {
             const int lanes = (int)(args->count - j);
             NPC_VEC v = NPC_V(add)(NPC_V(load_first)(from + j, lanes), bias);
             if (has_add) v = NPC_V(add)(v, NPC_V(load_first)(add + j, lanes));
-            NPC_V(store_first)(to + j, NPC_V(finish_vector)(v, activation, limit, slope), lanes);
+            NPC_V(store_first)(to + j, NPC_V(activated)(v, activation, parameter), lanes);
         }
     }
 }
@@ -66,6 +50,15 @@ void NPC_NAME(finish)(const npc_finish_args *args)
         break;
     case NPC_LEAKY_RELU:
         NPC_V(finish_activation)(args, NPC_LEAKY_RELU);
+        break;
+    case NPC_ELU:
+        NPC_V(finish_activation)(args, NPC_ELU);
+        break;
+    case NPC_SIGMOID:
+        NPC_V(finish_activation)(args, NPC_SIGMOID);
+        break;
+    case NPC_TANH:
+        NPC_V(finish_activation)(args, NPC_TANH);
         break;
     default:
         NPC_V(finish_activation)(args, NPC_NO_ACTIVATION);

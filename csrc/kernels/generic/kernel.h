@@ -18,7 +18,8 @@
  *                                            halves
  *   load_step(p, step, n)                    lane i < n from p[i * step]; others zero
  *   stream(p, v), fence()                    an aligned store past the caches; what orders it
- *   + - * between vectors, never fused
+ *   + - * / between vectors, never fused; root(v), the square root
+ *   (NPC_BITS) between vectors of elements and of as many integers, without conversion
  *   mask, beats(a, b), select(mask, a, b)    a > b, or a is NaN and b is not; a where mask, else b
  *   undercuts(a, b)                          a < b, or a is NaN and b is not
  *   mul(a, b), not_above(a, b)               a * b; the lanes of a, but b where a > b
@@ -56,6 +57,10 @@
 #define NPC_V(name) NPC_PASTE(NPC_PASTE(NPC_TYPE, _), name)
 #define NPC_VEC NPC_V(vec)
 #define NPC_LANES NPC_V(lanes)
+/* The bits of a vector's elements as integers. */
+typedef uint32_t f32_bits __attribute__((vector_size(sizeof(f32_vec))));
+typedef uint64_t f64_bits __attribute__((vector_size(sizeof(f64_vec))));
+#define NPC_BITS NPC_V(bits)
 #define NPC_UNROLL _Pragma("GCC unroll 16")
 /* Keeps the compiler from computing or loading a vector once more for each use. */
 #if defined(__x86_64__)

@@ -18,7 +18,10 @@
 #define NPC_PLAIN_VOCABULARY(t, type, n_lanes)                                                     \
     typedef type t##_vec __attribute__((vector_size(16)));                                         \
     NPC_INLINE t##_vec t##_zero(void) { return (t##_vec){0}; }                                     \
-    NPC_INLINE t##_vec t##_broadcast(const type *p) { return (t##_vec){0} + *p; }                  \
+    NPC_INLINE t##_vec t##_broadcast(const type *p)                                                \
+    {                                                                                              \
+        return ((t##_vec){0} + 1) * *p; /* of -0 too */                                            \
+    }                                                                                              \
     NPC_INLINE t##_vec t##_load(const type *p)                                                     \
     {                                                                                              \
         t##_vec v;                                                                                 \
@@ -31,6 +34,11 @@
     NPC_INLINE t##_vec t##_add(t##_vec a, t##_vec b) { return a + b; }                             \
     NPC_INLINE t##_vec t##_fma(t##_vec a, t##_vec b, t##_vec c) { return a * b + c; }              \
     NPC_INLINE t##_vec t##_mul(t##_vec a, t##_vec b) { return a * b; }                             \
+    NPC_INLINE t##_vec t##_root(t##_vec a)                                                         \
+    {                                                                                              \
+        for (int i = 0; i < (n_lanes); i++) a[i] = (type)__builtin_sqrt(a[i]);                     \
+        return a;                                                                                  \
+    }                                                                                              \
     NPC_INLINE t##_vec t##_load_masked(const type *p, uint32_t mask)                               \
     {                                                                                              \
         if (mask == (1u << (n_lanes)) - 1) return t##_load(p);                                     \

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from npconv import reference
+from npconv.arguments.elementwise import number
 from npconv.checks import Array
+from npconv.functional.elementwise import forward
 
 
 def relu(
@@ -56,7 +57,7 @@ def relu(
     >>> npconv.relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
-    return reference.relu(x, isa=isa, num_threads=num_threads, out=out)
+    return forward("relu", x, 0.0, isa, num_threads, out)
 
 
 def relu6(
@@ -107,7 +108,7 @@ def relu6(
     >>> npconv.relu6(np.array([-2.0, 3.0, 8.0]))
     array([0., 3., 6.])
     """
-    return reference.relu6(x, isa=isa, num_threads=num_threads, out=out)
+    return forward("relu6", x, 0.0, isa, num_threads, out)
 
 
 def leaky_relu(
@@ -159,7 +160,7 @@ def leaky_relu(
     >>> npconv.leaky_relu(np.array([-2.0, 3.0]), 0.5)
     array([-1.,  3.])
     """
-    return reference.leaky_relu(x, slope, isa=isa, num_threads=num_threads, out=out)
+    return forward("leaky_relu", x, number(slope, "slope"), isa, num_threads, out)
 
 
 def elu(
@@ -213,7 +214,7 @@ def elu(
     >>> npconv.elu(np.array([-np.inf, -0.5, 2.0])).round(4)
     array([-1.    , -0.3935,  2.    ])
     """
-    return reference.elu(x, alpha, isa=isa, num_threads=num_threads, out=out)
+    return forward("elu", x, number(alpha, "alpha", 0), isa, num_threads, out)
 
 
 def sigmoid(
@@ -264,7 +265,7 @@ def sigmoid(
     >>> npconv.sigmoid(np.array([-np.inf, 0.0, 2.0])).round(4)
     array([0.    , 0.5   , 0.8808])
     """
-    return reference.sigmoid(x, isa=isa, num_threads=num_threads, out=out)
+    return forward("sigmoid", x, 0.0, isa, num_threads, out)
 
 
 def tanh(
@@ -315,4 +316,4 @@ def tanh(
     >>> npconv.tanh(np.array([-np.inf, 0.0, 0.5])).round(4)
     array([-1.    ,  0.    ,  0.4621])
     """
-    return reference.tanh(x, isa=isa, num_threads=num_threads, out=out)
+    return forward("tanh", x, 0.0, isa, num_threads, out)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from npconv import reference
+from npconv.arguments.elementwise import number
 from npconv.checks import Array
+from npconv.functional.elementwise import backward
 
 
 def relu_backward(
@@ -54,7 +55,7 @@ def relu_backward(
     >>> npconv.relu_backward(np.array([5.0, 7.0]), np.array([0.0, 3.0]))
     array([0., 7.])
     """
-    return reference.relu_backward(grad, y, isa=isa, num_threads=num_threads, out=out)
+    return backward("relu", grad, 0.0, isa, num_threads, out, y=y)
 
 
 def relu6_backward(
@@ -101,7 +102,7 @@ def relu6_backward(
     >>> npconv.relu6_backward(np.array([5.0, 7.0, 1.0]), np.array([0.0, 3.0, 6.0]))
     array([0., 7., 0.])
     """
-    return reference.relu6_backward(grad, y, isa=isa, num_threads=num_threads, out=out)
+    return backward("relu6", grad, 0.0, isa, num_threads, out, y=y)
 
 
 def leaky_relu_backward(
@@ -151,7 +152,7 @@ def leaky_relu_backward(
     >>> npconv.leaky_relu_backward(np.ones(2), np.array([-2.0, 3.0]), 0.5)
     array([0.5, 1. ])
     """
-    return reference.leaky_relu_backward(grad, x, slope, isa=isa, num_threads=num_threads, out=out)
+    return backward("leaky_relu", grad, number(slope, "slope"), isa, num_threads, out, x=x)
 
 
 def elu_backward(
@@ -201,7 +202,7 @@ def elu_backward(
     >>> npconv.elu_backward(np.ones(2), np.array([-0.25, 3.0]))
     array([0.75, 1.  ])
     """
-    return reference.elu_backward(grad, y, alpha, isa=isa, num_threads=num_threads, out=out)
+    return backward("elu", grad, number(alpha, "alpha", 0), isa, num_threads, out, y=y)
 
 
 def sigmoid_backward(
@@ -248,7 +249,7 @@ def sigmoid_backward(
     >>> npconv.sigmoid_backward(np.ones(2), np.array([0.5, 1.0]))
     array([0.25, 0.  ])
     """
-    return reference.sigmoid_backward(grad, y, isa=isa, num_threads=num_threads, out=out)
+    return backward("sigmoid", grad, 0.0, isa, num_threads, out, y=y)
 
 
 def tanh_backward(
@@ -295,4 +296,4 @@ def tanh_backward(
     >>> npconv.tanh_backward(np.ones(2), np.array([0.5, 1.0]))
     array([0.75, 0.  ])
     """
-    return reference.tanh_backward(grad, y, isa=isa, num_threads=num_threads, out=out)
+    return backward("tanh", grad, 0.0, isa, num_threads, out, y=y)

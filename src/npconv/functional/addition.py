@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from npconv import reference
+from npconv import checks
+from npconv.arguments import elementwise
 from npconv.checks import Array
+from npconv.functional.elementwise import backward, like
+from npconv.runtime import native, options
 
 
 def add(
@@ -59,7 +62,14 @@ def add(
     >>> npconv.add(np.array([1.0, 2.0]), np.array([3.0, -4.0]), "relu")
     array([4., 0.])
     """
-    return reference.add(x, y, activation, isa=isa, num_threads=num_threads, out=out)
+    how = options(isa=isa, num_threads=num_threads)
+    name, slope = checks.activation(activation)
+    (first, second), dtype = elementwise.operands(x=x, y=y)
+    result = elementwise.output(out, first.shape, dtype, first, second)
+    if result is None:
+        result = like(first, dtype)
+    native.activate(name, slope, first, second, result, how)
+    return result
 
 
 def add_backward(
@@ -112,4 +122,6 @@ def add_backward(
     >>> npconv.add_backward(np.array([1.0, 2.0]), np.array([4.0, 0.0]), "relu")
     array([1., 0.])
     """
-    return reference.add_backward(grad, y, activation, isa=isa, num_threads=num_threads, out=out)
+    name, slope = checks.activation(activation)
+    elementwise.number(slope, "activation's slope", 0)
+    return backward(name, grad, slope, isa, num_threads, out, y=y)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv import reference
+from npconv import checks
+from npconv.arguments.linear import linear_backward_case, linear_case
 from npconv.checks import Array
+from npconv.runtime import Options, native, options
 
 
 def linear(
@@ -67,7 +72,26 @@ def linear(
     >>> npconv.linear(np.array([1.0, 2.0]), np.array([[1.0, 1.0], [0.0, -1.0]]), activation="relu")
     array([3., 0.])
     """
-    return reference.linear(x, weight, bias, activation, isa=isa, num_threads=num_threads, out=out)
+    how = options(isa=isa, num_threads=num_threads)
+    case = linear_case(x, weight, bias, activation, out)
+    rows, matrix, dtype = _rows(case.x), case.weight, case.dtype
+    shape = (len(rows), len(matrix))
+    direct = out is not None and out.flags.c_contiguous
+    result = out.reshape(shape) if out is not None and direct else native.empty(shape, dtype)
+    native.linear(
+        _rowwise(rows, dtype),
+        checks.settled(matrix, dtype),
+        None if case.bias is None else checks.settled(case.bias, dtype),
+        result,
+        case.activation,
+        case.slope,
+        how,
+    )
+    if out is None:
+        return result.reshape(case.shape)
+    if not direct:
+        out[...] = result.reshape(case.shape)
+    return out
 
 
 def linear_backward(
@@ -118,4 +142,35 @@ def linear_backward(
     >>> dx, dbias
     (array([[19.]]), array([1., 2.]))
     """
-    return reference.linear_backward(grad, x, weight, needs=needs, isa=isa, num_threads=num_threads)
+    how = options(isa=isa, num_threads=num_threads)
+    case = linear_backward_case(grad, x, weight, needs)
+    errors = _rowwise(case.grad, case.dtype)
+    dx = dweight = dbias = None
+    if case.needs[0]:
+        matrix = _rowwise(case.weight, case.dtype)
+        dx = _product(errors, matrix, how).reshape(case.x_shape)
+    if case.needs[1]:
+        # The transposed copy is small beside what is multiplied with it.
+        turned = np.ascontiguousarray(errors.T)
+        dweight = _product(turned, _rowwise(case.x, case.dtype), how)
+    if case.needs[2]:
+        dbias = _product(np.ones((1, len(errors)), case.dtype), errors, how)[0]
+    return dx, dweight, dbias
+
+
+def _rows(x: Array) -> Array:
+    """Turn (..., in) into (N, in)."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def _rowwise(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Return a matrix whose rows the C core can read where they lie, `x` itself if it is one."""
+    if x.dtype == dtype and x.flags.aligned and x.strides[1] == dtype.itemsize:
+        return x
+    return checks.settled(x, dtype)
+
+
+def _product(a: Array, b: Array, how: Options) -> Array:
+    result = native.empty((len(a), b.shape[1]), a.dtype)
+    native.product(a, b, result, how)
+    return result

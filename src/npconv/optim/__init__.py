@@ -8,9 +8,24 @@
 array([0.5, 2.5])
 """
 
+from npconv.optim import schedules
+from npconv.optim.adagrad import AdaGrad
 from npconv.optim.adam import Adam
+from npconv.optim.adamw import AdamW
 from npconv.optim.momentum import Momentum
+from npconv.optim.nesterov import Nesterov
 from npconv.optim.optimiser import Optimiser
+from npconv.optim.rmsprop import RMSprop
 from npconv.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Momentum", "Optimiser"]
+__all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Nesterov",
+    "Optimiser",
+    "RMSprop",
+    "schedules",
+]

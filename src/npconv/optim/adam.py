@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from npconv.checks import Array
+from npconv.arguments.elementwise import number
 from npconv.optim.optimiser import Optimiser
 
 
@@ -22,7 +20,12 @@ class Adam(Optimiser):
 
     Here epsilon joins the plain sqrt(v). PyTorch adds its 1e-8 to the corrected
     sqrt(v / (1 - beta2**t)); the two differ only where gradients are as small as epsilon.
+    `weight_decay` is added to the gradient, so that it is scaled like it; :class:`AdamW` keeps the
+    two apart.
     """
+
+    _rule = "adam"
+    _slots = ("m", "v")
 
     def __init__(
         self,
@@ -30,38 +33,17 @@ class Adam(Optimiser):
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-7,
+        *,
+        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate)
-        for name, beta in (("beta1", beta1), ("beta2", beta2)):
-            if not 0 <= beta < 1:
-                raise ValueError(f"{name} is {beta}, expected at least 0 and below 1")
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self._t = 0
-        self._state: dict[str, tuple[Array, Array, Array]] = {}
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = number(beta1, "beta1", 0, 1)
+        self.beta2 = number(beta2, "beta2", 0, 1)
+        self.epsilon = number(epsilon, "epsilon", 0)
 
-    def _begin(self) -> None:
-        self._t += 1
+    def _settings(self) -> tuple[float, float, float, float, float, float]:
+        rate = self.learning_rate * self._root() / (1 - self.beta1**self.steps)
+        return rate, 1.0, self.weight_decay, self.beta1, self.beta2, self.epsilon
 
-    def _step(self, name: str, param: Array, grad: Array) -> None:
-        if name not in self._state:
-            self._state[name] = np.zeros_like(param), np.zeros_like(param), np.empty_like(param)
-        m, v, scratch = self._state[name]
-        correction = math.sqrt(1 - self.beta2**self._t) / (1 - self.beta1**self._t)
-
-        # One scratch array for all terms: fresh temporaries would cost more than the arithmetic.
-        np.subtract(grad, m, out=scratch)
-        scratch *= 1 - self.beta1
-        m += scratch
-
-        np.multiply(grad, grad, out=scratch)
-        scratch -= v
-        scratch *= 1 - self.beta2
-        v += scratch
-
-        np.sqrt(v, out=scratch)
-        scratch += self.epsilon
-        np.divide(m, scratch, out=scratch)
-        scratch *= self.learning_rate * correction
-        param -= scratch
+    def _root(self) -> float:
+        return math.sqrt(1 - self.beta2**self.steps)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from npconv.checks import Array
+from npconv.arguments.elementwise import number
 from npconv.optim.optimiser import Optimiser
 
 
 class Momentum(Optimiser):
-    """``v = momentum * v - learning_rate * g; p += v``, with v starting at zero."""
+    """``v = momentum * v - learning_rate * g; p += v``, with v starting at zero.
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9) -> None:
-        super().__init__(learning_rate)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum is {momentum}, expected at least 0 and below 1")
-        self.momentum = momentum
-        self._velocity: dict[str, Array] = {}
+    This is the form of the book 'Deep Learning from Scratch'. PyTorch's velocity is
+    ``-v / learning_rate``, which moves parameters alike while the rate stays.
+    """
 
-    def _step(self, name: str, param: Array, grad: Array) -> None:
-        if name not in self._velocity:
-            self._velocity[name] = np.zeros_like(param)
-        velocity = self._velocity[name]
-        velocity *= self.momentum
-        velocity -= self.learning_rate * grad
-        param += velocity
+    _rule = "momentum"
+    _slots = ("v",)
+
+    def __init__(
+        self, learning_rate: float = 0.01, momentum: float = 0.9, *, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.momentum = number(momentum, "momentum", 0, 1)
+
+    def _settings(self) -> tuple[float, float, float, float, float, float]:
+        return self.learning_rate, 1.0, self.weight_decay, self.momentum, 0.0, 0.0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from npconv.checks import Array
 from npconv.optim.optimiser import Optimiser
 
 
 class SGD(Optimiser):
-    """``p -= learning_rate * g``."""
+    """``p -= learning_rate * g``, where ``g`` is the gradient plus ``weight_decay * p``."""
 
-    def __init__(self, learning_rate: float = 0.01) -> None:
-        super().__init__(learning_rate)
+    _rule = "sgd"
 
-    def _step(self, name: str, param: Array, grad: Array) -> None:
-        param -= self.learning_rate * grad
+    def __init__(self, learning_rate: float = 0.01, *, weight_decay: float = 0.0) -> None:
+        super().__init__(learning_rate, weight_decay)

@@ -1,0 +1,1 @@
+#include "../include/npc_network.h"
