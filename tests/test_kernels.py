@@ -177,6 +177,27 @@ def sweep_elementwise(isa: str, dtype: str) -> None:
         settings = (0.5, 1.0, 0.0, 0.0, 0.0, 0.0)
         _native.update("sgd", settings, param, grad, (), ("auto", isa, 1, "standard"))
         assert_same_values(param, y - grad / 2)
+        y, mask = npconv.dropout(grad, rng=np.random.default_rng(width), isa=isa)
+        assert_same_values(y, reference.dropout(grad, rng=np.random.default_rng(width))[0])
+        assert_same_values(npconv.dropout_backward(grad, mask, isa=isa), y)
+
+
+def sweep_channels(isa: str, dtype: str) -> None:
+    """Normalisations and softmax, on planes of every count of lanes."""
+    unit = float(np.finfo(dtype).eps)
+    for width in WIDTHS:
+        x, grad = integers((2, 3, width), dtype), integers((2, 3, width), dtype, seed=2)
+        for operation in ("softmax", "local_response_norm"):
+            settings = () if operation == "softmax" else (2,)
+            y = getattr(npconv, operation)(x, *settings, isa=isa)
+            expected = getattr(reference, operation)(x, *settings)
+            np.testing.assert_allclose(y, expected, rtol=16 * unit, err_msg=operation)
+        if width > 1:
+            y, saved = npconv.batch_norm(x, training=True, return_saved=True, isa=isa)
+            expected = reference.batch_norm(x, training=True)
+            np.testing.assert_allclose(y, expected, rtol=32 * unit, atol=32 * unit)
+            _, _, bias = npconv.batch_norm_backward(grad, x, None, saved, isa=isa)
+            assert_same_values(bias, grad.sum(axis=(0, 2)))
 
 
 def sweep_small(isa: str, dtype: str) -> None:
@@ -242,6 +263,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_small,
         sweep_integers,
         sweep_elementwise,
+        sweep_channels,
     ):
         sweep(isa, dtype)
     slots = {

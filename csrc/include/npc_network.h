@@ -34,6 +34,57 @@ typedef struct npc_product_arrays {
 npc_status npc_product(const npc_product_arrays *arrays, npc_dtype dtype,
                        const npc_options *options, npc_plan_info *info);
 
+/* Batch normalisation of x (N, C, D, H, W). Values of channels are doubles, (C,).
+ *
+ * Forward, grad.data NULL: to = (x - mean) / sqrt(variance + eps) * weight + bias. In training,
+ * mean and variance (over N, D, H, W, divided by the count) are computed and written; else they are
+ * read. Backward: with mean and inverse = 1 / sqrt(variance + eps), sums (C, 2) becomes the sums of
+ * grad and of grad * (x - mean), unless NULL; then to becomes the gradient of x, unless its data is
+ * NULL. In training that needs sums. */
+typedef struct npc_norm_arrays {
+    int64_t batch, channels, extent[NPC_SPATIAL];
+    npc_array x, grad, to;
+    const double *weight, *bias; /* or NULL: 1 and 0 */
+    double *mean, *variance;
+    const double *inverse;
+    double *sums;
+    double eps;
+    int training;
+} npc_norm_arrays;
+npc_status npc_batch_norm(const npc_norm_arrays *arrays, npc_dtype dtype,
+                          const npc_options *options, npc_plan_info *info);
+
+/* Operations along the channels of (N, C, D, H, W) arrays. Forward, grad.data NULL: x -> to.
+ * Backward: to is the gradient of x. At most 2^15 channels; more answer NPC_NO_MEMORY. */
+typedef struct npc_channel_arrays {
+    int64_t batch, channels, extent[NPC_SPATIAL];
+    npc_array x, grad, to;
+} npc_channel_arrays;
+
+/* to = x * (k + alpha / size * sum) ^ -beta, sum that of the squares of channels c - size / 2 to
+ * c + (size - 1) / 2. */
+npc_status npc_response_norm(const npc_channel_arrays *arrays, int64_t size, double alpha,
+                             double beta, double k, npc_dtype dtype, const npc_options *options,
+                             npc_plan_info *info);
+
+/* to = e^x / sum(e^x), or the logarithm of that. Backward: x is the result of the forward call. */
+npc_status npc_softmax(const npc_channel_arrays *arrays, int logarithm, npc_dtype dtype,
+                       const npc_options *options, npc_plan_info *info);
+
+/* Contiguous elements. mask[i] = draws[i] >= threshold, or as given if draws is NULL; to[i] =
+ * from[i] * scale where mask[i], else 0. */
+typedef struct npc_dropout_arrays {
+    int64_t count;
+    const void *from;
+    const uint32_t *draws;
+    uint32_t threshold;
+    double scale;
+    uint8_t *mask;
+    void *to;
+} npc_dropout_arrays;
+npc_status npc_dropout(const npc_dropout_arrays *arrays, npc_dtype dtype,
+                       const npc_options *options, npc_plan_info *info);
+
 #ifdef __cplusplus
 }
 #endif

@@ -148,6 +148,51 @@ def lp_pool_backward(
     out: _Array,
     options: _Options,
 ) -> None: ...
+def batch_norm(
+    x: _Array,
+    weight: _Array | None,
+    bias: _Array | None,
+    mean: _Array,
+    variance: _Array,
+    out: _Array,
+    eps: float,
+    training: bool,
+    options: _Options,
+) -> None: ...
+def batch_norm_backward(
+    grad: _Array,
+    x: _Array,
+    weight: _Array | None,
+    mean: _Array,
+    inverse: _Array,
+    sums: _Array | None,
+    out: _Array | None,
+    dtype_name: str,
+    training: bool,
+    options: _Options,
+) -> None: ...
+def local_response_norm(
+    x: _Array,
+    grad: _Array | None,
+    out: _Array,
+    size: int,
+    alpha: float,
+    beta: float,
+    k: float,
+    options: _Options,
+) -> None: ...
+def softmax(
+    x: _Array, grad: _Array | None, out: _Array, logarithm: bool, options: _Options
+) -> None: ...
+def dropout(
+    x: _Array,
+    draws: _Array | None,
+    threshold: int,
+    scale: float,
+    mask: _Array,
+    out: _Array,
+    options: _Options,
+) -> None: ...
 def linear(
     x: _Array,
     weight: _Array,

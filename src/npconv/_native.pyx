@@ -7,7 +7,7 @@ turned into an exception. Shapes are compared with the geometry once more, for C
 """
 
 cimport numpy as cnp
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uintptr_t
 
 from npconv._npc cimport *
 

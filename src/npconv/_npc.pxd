@@ -1,5 +1,5 @@
 # Declarations of csrc/include/npc.h, whose comments say what everything means.
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 cdef extern from "npc.h" nogil:
     ctypedef enum npc_status:
@@ -273,4 +273,44 @@ cdef extern from "npc_network.h" nogil:
         void *c
         int64_t a_stride_bytes, b_stride_bytes
     npc_status npc_product(const npc_product_arrays *arrays, npc_dtype dtype,
+                           const npc_options *options, npc_plan_info *info)
+
+    ctypedef struct npc_norm_arrays:
+        int64_t batch, channels
+        int64_t extent[3]
+        npc_array x
+        npc_array grad
+        npc_array to
+        const double *weight
+        const double *bias
+        double *mean
+        double *variance
+        const double *inverse
+        double *sums
+        double eps
+        int training
+    npc_status npc_batch_norm(const npc_norm_arrays *arrays, npc_dtype dtype,
+                              const npc_options *options, npc_plan_info *info)
+
+    ctypedef struct npc_channel_arrays:
+        int64_t batch, channels
+        int64_t extent[3]
+        npc_array x
+        npc_array grad
+        npc_array to
+    npc_status npc_response_norm(const npc_channel_arrays *arrays, int64_t size, double alpha,
+                                 double beta, double k, npc_dtype dtype,
+                                 const npc_options *options, npc_plan_info *info)
+    npc_status npc_softmax(const npc_channel_arrays *arrays, int logarithm, npc_dtype dtype,
+                           const npc_options *options, npc_plan_info *info)
+
+    ctypedef struct npc_dropout_arrays:
+        int64_t count
+        const void *from_ "from"
+        const uint32_t *draws
+        uint32_t threshold
+        double scale
+        uint8_t *mask
+        void *to
+    npc_status npc_dropout(const npc_dropout_arrays *arrays, npc_dtype dtype,
                            const npc_options *options, npc_plan_info *info)

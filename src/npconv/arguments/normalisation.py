@@ -9,6 +9,7 @@ import numpy as np
 
 from npconv import checks
 from npconv.arguments import elementwise
+from npconv.arguments.linear import needed
 from npconv.checks import Array
 
 Saved: TypeAlias = tuple[Array, Array]
@@ -77,6 +78,38 @@ def batch_norm_case(
     return case
 
 
+class BatchNormBackward(NamedTuple):
+    """The gradients of a batch normalisation."""
+
+    grad: Array
+    x: Array
+    weight: Array | None
+    mean: Array
+    inverse: Array
+    needs: tuple[bool, bool, bool]
+    dtype: np.dtype[Any]
+
+
+def batch_norm_backward_case(
+    grad: object, x: object, weight: object, saved: object, training: object, needs: object
+) -> BatchNormBackward:
+    """Check the arguments of a backward batch normalisation."""
+    checks.flag(training, "training")
+    if not isinstance(saved, (tuple, list)) or len(saved) != 2:
+        raise TypeError(
+            f"saved must be what batch_norm(..., return_saved=True) returned, got "
+            f"{checks.show(saved)}"
+        )
+    (errors, given), dtype = elementwise.operands(grad=grad, x=_channelled(x, "x"))
+    channels = given.shape[1]
+    mean, inverse = (_per_channel(part, "saved", channels) for part in saved)
+    if mean is None or inverse is None:
+        raise TypeError("saved has None, expected two arrays")
+    scale = _per_channel(weight, "weight", channels)
+    dtype = checks.float_dtype(grad=errors, x=given, weight=scale)
+    return BatchNormBackward(errors, given, scale, mean, inverse, needed(needs), dtype)
+
+
 class ResponseNorm(NamedTuple):
     """A local response normalisation; without a gradient, `grad` is x."""
 
@@ -87,6 +120,11 @@ class ResponseNorm(NamedTuple):
     beta: float
     k: float
     dtype: np.dtype[Any]
+
+    @property
+    def settings(self) -> tuple[int, float, float, float]:
+        """Return size, alpha, beta and k."""
+        return self.size, self.alpha, self.beta, self.k
 
 
 def lrn_case(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv import reference
+from npconv import checks
+from npconv.arguments import elementwise
 from npconv.checks import Array
+from npconv.runtime import native, options
 
 
 def dropout(
@@ -61,7 +65,14 @@ def dropout(
     >>> mask
     array([1, 0, 0, 0, 0], dtype=uint8)
     """
-    return reference.dropout(x, p, rng=rng, isa=isa, num_threads=num_threads)
+    how = options(isa=isa, num_threads=num_threads)
+    (given,), dtype = elementwise.operands(x=x)
+    p = elementwise.number(p, "p", 0, 1)
+    draws = elementwise.generator(rng).integers(0, 2**32, given.shape, np.uint32)
+    values, y = checks.settled(given, dtype), native.empty(given.shape, dtype)
+    mask = np.empty(given.shape, np.uint8)
+    native.dropout(values, np.asarray(draws), math.floor(p * 2**32), 1 / (1 - p), mask, y, how)
+    return y, mask
 
 
 def dropout_backward(
@@ -108,4 +119,10 @@ def dropout_backward(
     >>> npconv.dropout_backward(np.array([3.0, 5.0]), np.array([1, 0], np.uint8))
     array([6., 0.])
     """
-    return reference.dropout_backward(grad, mask, p, isa=isa, num_threads=num_threads)
+    how = options(isa=isa, num_threads=num_threads)
+    (errors,), dtype = elementwise.operands(grad=grad)
+    p = elementwise.number(p, "p", 0, 1)
+    kept = checks.settled(elementwise.mask(mask, errors), np.dtype(np.uint8))
+    dx = native.empty(errors.shape, dtype)
+    native.dropout(checks.settled(errors, dtype), None, 0, 1 / (1 - p), kept, dx, how)
+    return dx

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,17 @@ def backward(
 
 
 def like(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Make an array of x's shape, with its axes in the same order in memory."""
-    if x.flags.c_contiguous or x.ndim < 2:
+    """Make an array of x's shape, with its up to five axes in the same order in memory."""
+    if x.flags.c_contiguous or x.ndim < 2 or x.ndim > 5:
         return native.empty(x.shape, dtype)
     order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
     made = native.empty([x.shape[axis] for axis in order], dtype)
     return made.transpose(np.argsort(order))
+
+
+def five_axes(x: Array) -> Array:
+    """See (N, C, ...) with at most five axes, which is what the C core takes.
+
+    A view, but of arrays with more axes that are not contiguous; those made by `like` are.
+    """
+    return x if x.ndim <= 5 else x.reshape(*x.shape[:2], math.prod(x.shape[2:]))

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv import reference
-from npconv.arguments.normalisation import Saved
+from npconv.arguments.normalisation import (
+    Saved,
+    batch_norm_backward_case,
+    batch_norm_case,
+    lrn_case,
+)
 from npconv.checks import Array
+from npconv.functional.elementwise import five_axes, like
+from npconv.runtime import native, options
 
 
 @overload
@@ -118,19 +125,36 @@ def batch_norm(
     >>> mean
     array([0.2, 2. ])
     """
-    return reference.batch_norm(
-        x,
-        weight,
-        bias,
-        running_mean,
-        running_var,
-        training,
-        momentum,
-        eps,
-        return_saved=return_saved,
-        isa=isa,
-        num_threads=num_threads,
+    how = options(isa=isa, num_threads=num_threads)
+    case = batch_norm_case(
+        x, weight, bias, running_mean, running_var, training, momentum, eps, return_saved
     )
+    given, y = five_axes(case.x), like(case.x, case.dtype)
+    if training:
+        mean, variance = np.zeros(given.shape[1]), np.zeros(given.shape[1])
+    else:
+        mean, variance = _doubles(case.running_mean), _doubles(case.running_var)
+    native.batch_norm(
+        given,
+        None if case.weight is None else _doubles(case.weight),
+        None if case.bias is None else _doubles(case.bias),
+        mean,
+        variance,
+        five_axes(y),
+        case.eps,
+        training,
+        how,
+    )
+    if training and case.per_channel:
+        unbiased = variance * (case.per_channel / (case.per_channel - 1))
+        for running, new in ((case.running_mean, mean), (case.running_var, unbiased)):
+            if running is not None:
+                running[...] = (1 - case.momentum) * running + case.momentum * new
+    if not return_saved:
+        return y
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse = 1 / np.sqrt(variance + case.eps)
+    return y, (mean.astype(case.dtype), inverse.astype(case.dtype))
 
 
 def batch_norm_backward(
@@ -187,9 +211,31 @@ def batch_norm_backward(
     >>> dweight, dbias
     (array([-1.]), array([1.]))
     """
-    return reference.batch_norm_backward(
-        grad, x, weight, saved, training, needs=needs, isa=isa, num_threads=num_threads
+    how = options(isa=isa, num_threads=num_threads)
+    case = batch_norm_backward_case(grad, x, weight, saved, training, needs)
+    errors, given = five_axes(case.grad), five_axes(case.x)
+    channels = given.shape[1]
+    dx = like(case.x, case.dtype) if case.needs[0] else None
+    sums = np.zeros((channels, 2)) if training or any(case.needs[1:]) else None
+    inverse = _doubles(case.inverse)
+    native.batch_norm_backward(
+        errors,
+        given,
+        None if case.weight is None else _doubles(case.weight),
+        _doubles(case.mean),
+        inverse,
+        sums,
+        None if dx is None else five_axes(dx),
+        case.dtype.name,
+        training,
+        how,
     )
+    dweight = dbias = None
+    if sums is not None and case.needs[1]:
+        dweight = (sums[:, 1] * inverse).astype(case.dtype)
+    if sums is not None and case.needs[2]:
+        dbias = sums[:, 0].astype(case.dtype)
+    return dx, dweight, dbias
 
 
 def local_response_norm(
@@ -246,7 +292,11 @@ def local_response_norm(
     >>> npconv.local_response_norm(np.array([[1.0, 2.0, 2.0]]), 3, 3, 0.5, 0).round(4)
     array([[0.4472, 0.6667, 0.7071]])
     """
-    return reference.local_response_norm(x, size, alpha, beta, k, isa=isa, num_threads=num_threads)
+    how = options(isa=isa, num_threads=num_threads)
+    case = lrn_case(x, None, size, alpha, beta, k)
+    y = like(case.x, case.dtype)
+    native.local_response_norm(five_axes(case.x), None, five_axes(y), *case.settings, how)
+    return y
 
 
 def local_response_norm_backward(
@@ -294,6 +344,15 @@ def local_response_norm_backward(
     >>> npconv.local_response_norm_backward(np.array([[1.0]]), np.array([[2.0]]), 1, 1, 1, 0)
     array([[-0.25]])
     """
-    return reference.local_response_norm_backward(
-        grad, x, size, alpha, beta, k, isa=isa, num_threads=num_threads
+    how = options(isa=isa, num_threads=num_threads)
+    case = lrn_case(x, grad, size, alpha, beta, k)
+    dx = like(case.x, case.dtype)
+    native.local_response_norm(
+        five_axes(case.x), five_axes(case.grad), five_axes(dx), *case.settings, how
     )
+    return dx
+
+
+def _doubles(values: Array | None) -> Array:
+    assert values is not None  # the arguments' check has seen to it
+    return np.ascontiguousarray(values, np.float64)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv import reference
+from npconv.arguments import elementwise
 from npconv.checks import Array
+from npconv.functional.elementwise import five_axes, like
+from npconv.runtime import Options, native, options
 
 
 def softmax(
@@ -55,7 +60,7 @@ def softmax(
     >>> npconv.softmax(np.array([[0.0, 0.0, -np.inf]]))
     array([[0.5, 0.5, 0. ]])
     """
-    return reference.softmax(x, axis, isa=isa, num_threads=num_threads)
+    return _forward(x, axis, False, isa, num_threads)
 
 
 def softmax_backward(
@@ -102,7 +107,7 @@ def softmax_backward(
     >>> npconv.softmax_backward(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]))
     array([[ 0.25, -0.25]])
     """
-    return reference.softmax_backward(grad, y, axis, isa=isa, num_threads=num_threads)
+    return _backward(grad, y, axis, False, isa, num_threads)
 
 
 def log_softmax(
@@ -150,7 +155,7 @@ def log_softmax(
     >>> npconv.log_softmax(np.array([[0.0, 0.0, -99.0]])).round(2)
     array([[ -0.69,  -0.69, -99.69]])
     """
-    return reference.log_softmax(x, axis, isa=isa, num_threads=num_threads)
+    return _forward(x, axis, True, isa, num_threads)
 
 
 def log_softmax_backward(
@@ -197,4 +202,42 @@ def log_softmax_backward(
     >>> npconv.log_softmax_backward(np.array([[1.0, 0.0]]), np.log([[0.5, 0.5]]))
     array([[ 0.5, -0.5]])
     """
-    return reference.log_softmax_backward(grad, y, axis, isa=isa, num_threads=num_threads)
+    return _backward(grad, y, axis, True, isa, num_threads)
+
+
+def _forward(x: object, axis: object, logarithm: bool, isa: object, num_threads: object) -> Array:
+    how = options(isa=isa, num_threads=num_threads)
+    (given,), dtype = elementwise.operands(x=x)
+    return _run(given, None, dtype, elementwise.axis(axis, given), logarithm, how)
+
+
+def _backward(
+    grad: object, y: object, axis: object, logarithm: bool, isa: object, num_threads: object
+) -> Array:
+    how = options(isa=isa, num_threads=num_threads)
+    (errors, known), dtype = elementwise.operands(grad=grad, y=y)
+    return _run(known, errors, dtype, elementwise.axis(axis, known), logarithm, how)
+
+
+def _run(
+    x: Array, grad: Array | None, dtype: np.dtype[Any], axis: int, logarithm: bool, how: Options
+) -> Array:
+    if x.ndim > 5 and axis != 1:
+        moved, errors = [a if a is None else np.moveaxis(a, axis, 1) for a in (x, grad)]
+        assert moved is not None
+        return np.moveaxis(_run(moved, errors, dtype, 1, logarithm, how), 1, axis)
+    result = like(x, dtype)
+    native.softmax(
+        _second(x, axis),
+        None if grad is None else _second(grad, axis),
+        _second(result, axis),
+        logarithm,
+        how,
+    )
+    return result
+
+
+def _second(x: Array, axis: int) -> Array:
+    """See an axis as the second one, where the C core takes it."""
+    x = x[np.newaxis] if x.ndim == 1 else np.moveaxis(x, axis, 1)
+    return five_axes(x)

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from npconv import checks
 from npconv.arguments import elementwise
-from npconv.arguments.linear import needed
-from npconv.arguments.normalisation import BatchNorm, Saved, batch_norm_case, lrn_case
+from npconv.arguments.normalisation import (
+    BatchNorm,
+    Saved,
+    batch_norm_backward_case,
+    batch_norm_case,
+    lrn_case,
+)
 from npconv.checks import Array
 from npconv.reference.delivery import deliver, quiet
 
@@ -76,20 +80,20 @@ def batch_norm_backward(
     num_threads: int | None = None,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Gradients of :func:`batch_norm`; :func:`npconv.batch_norm_backward`."""
-    (g, values), dtype = elementwise.operands(grad=grad, x=x)
-    g, values = g.astype("f8"), values.astype("f8")
+    case = batch_norm_backward_case(grad, x, weight, saved, training, needs)
+    dtype, g, values = case.dtype, case.grad.astype("f8"), case.x.astype("f8")
     axes = (0, *range(2, values.ndim))
-    mean, inverse = (_along(_wide(checks.array(part, "saved")), values) for part in saved)
+    mean, inverse = _along(_wide(case.mean), values), _along(_wide(case.inverse), values)
     normal = (values - mean) * inverse
     dbias, dweight = g.sum(axis=axes), (g * normal).sum(axis=axes)
-    scaled = inverse * _along(_or(None if weight is None else np.asarray(weight), 1), values)
+    scaled = inverse * _along(_or(case.weight, 1), values)
     dx = g * scaled
     if training and values.size:
         count = values.size // values.shape[1]
         dx = scaled * (g - _along(dbias, values) / count - normal * _along(dweight, values) / count)
     results = [
         deliver(part, part.shape, dtype) if needed else None
-        for part, needed in zip((dx, dweight, dbias), needed(needs), strict=True)
+        for part, needed in zip((dx, dweight, dbias), case.needs, strict=True)
     ]
     return results[0], results[1], results[2]
 
