@@ -213,7 +213,9 @@ def test_softmax_is_the_reference(name: str, dtype: str) -> None:
         close(y[np.isfinite(y)], getattr(reference, name)(x, axis)[np.isfinite(y)])
         assert (np.isfinite(y) == np.isfinite(getattr(reference, name)(x, axis))).all()
         dx = getattr(npconv, f"{name}_backward")(grad, y, axis)
-        close(dx, getattr(reference, f"{name}_backward")(grad, y, axis), 32)
+        expected = getattr(reference, f"{name}_backward")(grad, y, axis)
+        # Differences of gradients around 1 cancel.
+        np.testing.assert_allclose(dx, expected, rtol=0, atol=64 * np.finfo(dtype).eps)
         assert_same_bits(getattr(npconv, name)(np.asfortranarray(x), axis), y)
 
 
@@ -264,13 +266,13 @@ def test_bits_depend_on_values_alone(shape: tuple[int, ...], form: Form, seed: i
         (lambda n, x: n.batch_norm(x[:1, :, :1], training=True), ValueError, "more than one value"),
         (lambda n, x: n.batch_norm(x, training=1), TypeError, "training must be"),
         (
-            lambda n, x: n.batch_norm(x, None, None, [0, 0, 0], training=True),
+            lambda n, x: n.batch_norm(x, None, None, [0.0] * 3, training=True),
             TypeError,
             "running_mean must be a numpy.ndarray",
         ),
         (lambda n, x: n.batch_norm(x, eps=-1, training=True), ValueError, "eps must be"),
         (lambda n, x: n.batch_norm_backward(x, x, None, None), TypeError, "saved must be"),
-        (lambda n, x: n.batch_norm_backward(x, x[1:], None, x), ValueError, "grad has shape"),
+        (lambda n, x: n.batch_norm_backward(x, x[1:], None, (x, x)), ValueError, "grad has shape"),
         (
             lambda n, x: n.batch_norm_backward(x, x, None, (x, x)),
             ValueError,

@@ -172,6 +172,12 @@ npc_status npc_product(const npc_product_arrays *arrays, npc_dtype dtype,
     const npc_status status = npc_simple_kernels(options, dtype, &j.kernels);
     if (status != NPC_OK) return status;
     if (arrays->rows < 0 || arrays->depth < 0 || arrays->columns < 0) return NPC_INVALID_GEOMETRY;
+    if (arrays->rows == 0 || arrays->depth == 0 || arrays->columns == 0) {
+        memset(arrays->c, 0, (size_t)(arrays->rows * arrays->columns * j.size));
+        const npc_team nobody = {0};
+        npc_simple_info(info, "product", j.kernels, &nobody);
+        return NPC_OK;
+    }
     j.blocks = npc_depth_blocks(arrays->depth);
     j.row_parts = npc_ceil_div(arrays->rows, PRODUCT_ROWS);
     j.vecs = npc_choose_tile_vecs(j.kernels, npc_min(arrays->rows, PRODUCT_ROWS), arrays->columns);
