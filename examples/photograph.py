@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 import npconv
-from npconv.compat.signal import convolve2d
 from npconv.viz import lessons
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -29,7 +28,7 @@ blur = lessons.FILTERS["Gaussian blur 5 × 5"]
 for name, kernel in (("vertical edges", edges), ("Gaussian blur", blur)):
     # conv2d takes batches of images with channels: one of each here.
     correlated = npconv.conv2d(image[None, None], kernel[None, None], padding="same")[0, 0]
-    convolved = convolve2d(image, kernel, mode="same")  # as scipy.signal's
+    convolved = npconv.convolve2d(image, kernel, mode="same")
     away = np.abs(convolved - correlated).max()
     turned = np.abs(convolved + correlated).max()
     print(f"{name}: convolution is cross-correlation to {away:.1e}, its negative to {turned:.1e}")
