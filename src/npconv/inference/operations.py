@@ -13,15 +13,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from npconv import functional
+from npconv import checks, functional
 from npconv.checks import Array
 from npconv.geometry import ConvGeometry, conv_geometry, pool_geometry
 from npconv.layers.layer import Layer
+from npconv.runtime import native, options
 
 Shape: TypeAlias = tuple[int, ...]
 Activation: TypeAlias = str | tuple[str, float] | None
 Memory: TypeAlias = list[Array]
 Step: TypeAlias = Callable[[Memory], object]
+
+_CACHED = 512 * 1024  # bytes that surely stay in L2
 
 
 class Operation:
@@ -113,20 +116,24 @@ class Affine(Operation):
         return shapes[0]
 
     def step(self, inputs: list[int], output: int) -> Step:
-        # A depthwise 1x1 convolution is one pass over memory, activation included.
-        conv2d, shift, channels = functional.conv2d, self.shift, len(self.scale)
-        weight = np.ascontiguousarray(self.scale)[:, np.newaxis, np.newaxis, np.newaxis]
-        options: dict[str, Any] = {"groups": channels}
-        if self.activation is not None:
-            options["activation"] = self.activation
+        scale, shift = self.scale.astype(np.float64), self.shift.astype(np.float64)
+        mean, variance = np.zeros(len(scale)), np.ones(len(scale))
+        name, slope = checks.activation(self.activation)
         (x,) = inputs
 
         def run(memory: Memory) -> None:
             source, target = memory[x], memory[output]
-            if source.ndim != 4:
-                sides = (*source.shape[2:], 1, 1)[:2]
-                source, target = (a.reshape(*a.shape[:2], *sides) for a in (source, target))
-            conv2d(source, weight, shift, out=target, **options)
+            how = options()
+            # A few channels at a time, which the activation finds in cache.
+            at_once = max(_CACHED * len(scale) // max(target.nbytes, 1), 1)
+            for i in range(0, len(scale), at_once):
+                part = slice(i, i + at_once)
+                given, y = source[:, part], target[:, part]
+                native.batch_norm(
+                    given, scale[part], shift[part], mean[part], variance[part], y, 0.0, False, how
+                )
+                if name is not None:
+                    native.activate(name, slope, y, None, y, how)
 
         return run
 

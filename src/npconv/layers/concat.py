@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from npconv import functional
 from npconv.checks import Array
 from npconv.layers.container import Container, named
 from npconv.layers.layer import Layer
@@ -38,7 +39,7 @@ class Concat(Container):
         for layer, part in zip(self.layers.values(), _split(grad, channels), strict=True):
             dx = layer.backward(part)
             # Not in place: the first may be an array that its layer keeps.
-            total = dx if total is None else total + dx
+            total = dx if total is None else functional.add(total, dx)
         assert total is not None  # there is a branch
         return total
 
