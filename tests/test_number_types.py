@@ -260,6 +260,38 @@ def test_complex_gradients_are_those_of_pytorch():
     assert np.allclose(dweight, tw.grad.numpy())
 
 
+# ---- transposed convolutions ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint64", "complex64", *half_types()], ids=str)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_convolutions(dtype, groups):
+    rng = np.random.default_rng(groups)
+    x = rng.integers(0, 4, (2, 4, 4, 5)).astype(dtype)
+    weight = rng.integers(0, 3, (4, 3, 3, 2)).astype(dtype)
+    if np.dtype(dtype).kind == "c":
+        x, weight = (x + 2j * x[::-1]).astype(dtype), (weight - 1j * weight[::-1]).astype(dtype)
+    bias = np.arange(3 * groups).astype(dtype)
+    settings: dict[str, Any] = {"stride": 2, "padding": 1, "groups": groups, "output_padding": 1}
+    strict = {**settings, "precision": "strict"}
+    expected = reference.conv_transpose2d(x, weight, bias, **settings)
+    y = npconv.conv_transpose2d(x, weight, bias, **strict)
+    assert y.dtype == expected.dtype
+    assert_same_values(y, expected)
+    add = rng.integers(0, 3, y.shape).astype(dtype)
+    assert_same_values(
+        npconv.conv_transpose2d(x, weight, bias, add=add, **strict),
+        reference.conv_transpose2d(x, weight, bias, add=add, **settings),
+    )
+    for one, other in zip(
+        npconv.conv_transpose2d_backward(add, x, weight, **strict),
+        reference.conv_transpose2d_backward(add, x, weight, **settings),
+        strict=True,
+    ):
+        assert one.dtype == other.dtype
+        assert_same_values(one, other)
+
+
 # ---- who computes ------------------------------------------------------------------------------
 
 

@@ -37,12 +37,14 @@ def conv_integer(operation, geometry, cnp.ndarray x, cnp.ndarray weight, cnp.nda
     arrays.weight = NULL
     arrays.bias = NULL
     _nothing_follows(&arrays)
+    if what == NPC_WEIGHT_GRAD and (bias is not None or add is not None or activation is not None):
+        raise ValueError("nothing follows a gradient by the weight")
     if bias is not None:
-        arrays.bias = _operand(bias, "bias", (geometry.out_channels,), dtype)
+        arrays.bias = _operand(bias, "bias", ((<object>out).shape[1],), dtype)
     if activation is not None:
         arrays.activation = _look_up(_activations, "activation", activation)
     if add is not None:
-        _describe_integers(&arrays.add, add, "add", _y_shape(geometry))
+        _describe_integers(&arrays.add, add, "add", (<object>out).shape)
     if dtype == NPC_I32:
         for array in (x, weight, y):
             if array is not out and array.dtype.itemsize != 1:

@@ -52,7 +52,10 @@ def filter_call(
     if 0 in filters.shape[-2:]:
         raise ValueError(f"kernel has shape {filters.shape}: it is empty")
     weight = filters.reshape(-1, 1, *filters.shape[-2:])
-    weight = weight[:, :, ::-1, ::-1] if flip else weight.conj()
+    if flip:
+        weight = weight[:, :, ::-1, ::-1]
+    elif weight.dtype.kind == "c":
+        weight = weight.conj()
     size = given.shape[-2:]
     padding = _padding(size, weight.shape[2:], mode, flip)
     if mode == "valid":
@@ -112,5 +115,6 @@ def needed(needs: object) -> tuple[bool, bool]:
 
 def kernel_grad(dweight: Array, flip: bool, shape: tuple[int, ...]) -> Array:
     """The gradient by the kernel from that by the weight of the cross-correlation."""
-    turned: Any = dweight[:, :, ::-1, ::-1] if flip else dweight.conj()
+    turned: Any = dweight[:, :, ::-1, ::-1] if flip else dweight
+    turned = turned if flip or dweight.dtype.kind != "c" else turned.conj()
     return np.ascontiguousarray(turned).reshape(shape)

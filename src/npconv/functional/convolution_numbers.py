@@ -63,14 +63,21 @@ def input_grad(
     weight: Array,
     dx: Array,
     how: Options,
+    bias: Array | None = None,
+    activation: str | None = None,
+    slope: float = 0.0,
+    add: Array | None = None,
 ) -> None:
-    """Write the gradient by the input."""
+    """Write the gradient by the input; what follows is for transposed convolutions."""
     if dtype.kind == "c":
-        _complex_input_grad(geometry, real_dtype(dtype), grad, weight, dx, how)
-    elif is_integer(dtype):
-        native.conv_integer("input_grad", geometry, dx, weight, grad, how)
-    else:
-        native.conv_input_grad(geometry, grad, checks.settled(weight, dtype), dx, how)
+        _complex_input_grad(geometry, real_dtype(dtype), grad, weight, dx, how, bias, add)
+        return
+    offsets = None if bias is None else checks.settled(bias, dtype)
+    if is_integer(dtype):
+        native.conv_integer("input_grad", geometry, dx, weight, grad, how, offsets, activation, add)
+        return
+    filters = checks.settled(weight, dtype)
+    native.conv_input_grad(geometry, grad, filters, dx, how, offsets, activation, slope, add)
 
 
 def weight_grad(
@@ -171,24 +178,35 @@ def _complex_input_grad(
     weight: Array,
     dx: Array,
     how: Options,
+    bias: Array | None,
+    add: Array | None,
 ) -> None:
-    if not _is_complex(weight):
-        input_grad(geometry, real, grad.real, weight, dx.real, how)
-        input_grad(geometry, real, grad.imag, weight, dx.imag, how)
+    targets, biases, adds = (dx.real, dx.imag), _parts(bias), _parts(add)
+    if not _is_complex(grad) and not _is_complex(weight):
+        weight = weight.astype(np.result_type(weight.dtype, np.complex64))
+    if _is_complex(grad) and _is_complex(weight):
+        g = geometry._replace(out_channels=2 * geometry.out_channels)
+        filters = [
+            _joined(weight, geometry.groups, real, 1, ("re", "im")),
+            _joined(weight, geometry.groups, real, 1, ("-im", "re")),
+        ]
+        for part in _planar_slices(geometry, geometry.out_channels, geometry.output, real):
+            errors = _planar(grad[part], geometry.groups, real, how)
+            for target, wanted, offset, addend in zip(targets, filters, biases, adds, strict=True):
+                some = None if addend is None else addend[part]
+                input_grad(g._replace(batch=len(errors)), real, errors, wanted, target[part], how,
+                           offset, add=some)  # fmt: skip
         return
-    if not _is_complex(grad):
-        input_grad(geometry, real, grad, weight.real, dx.real, how)
-        input_grad(geometry, real, grad, _part(weight, "-im", real), dx.imag, how)
-        return
-    g = geometry._replace(out_channels=2 * geometry.out_channels)
-    filters = [
-        _joined(weight, geometry.groups, real, 1, ("re", "im")),
-        _joined(weight, geometry.groups, real, 1, ("-im", "re")),
-    ]
-    for part in _planar_slices(geometry, geometry.out_channels, geometry.output, real):
-        errors = _planar(grad[part], geometry.groups, real, how)
-        for target, wanted in zip((dx.real, dx.imag), filters, strict=True):
-            input_grad(g._replace(batch=len(errors)), real, errors, wanted, target[part], how)
+    errors_of = _parts(grad) if _is_complex(grad) else (grad, grad)
+    if _is_complex(weight):
+        filters_of = _part(weight, "re", real), _part(weight, "-im", real)
+    else:
+        filters_of = weight, weight
+    for target, some, wanted, offset, addend in zip(
+        targets, errors_of, filters_of, biases, adds, strict=True
+    ):
+        assert some is not None
+        input_grad(geometry, real, some, wanted, target, how, offset, add=addend)
 
 
 def _complex_weight_grad(

@@ -87,12 +87,16 @@ def input_grad(
     weight: Array,
     dx: Array,
     how: Options,
+    bias: Array | None = None,
+    activation: str | None = None,
+    slope: float = 0.0,
+    add: Array | None = None,
 ) -> None:
-    """Write the gradient by the input."""
+    """Write the gradient by the input; what follows is for transposed convolutions."""
     rounded = is_half(dtype)
     widened = is_half(grad.dtype)
     if border is None and not rounded and not widened:
-        numbers.input_grad(geometry, dtype, grad, weight, dx, how)
+        numbers.input_grad(geometry, dtype, grad, weight, dx, how, bias, activation, slope, add)
         return
     computed = computed_dtype(dtype)
     for part in numbers.images_at_once(geometry, _image_bytes(geometry, computed)):
@@ -102,7 +106,8 @@ def input_grad(
             errors = _converted(errors, np.empty(errors.shape, np.float32), how)
         staged = rounded or border is not None
         target = np.empty(g.input_shape, computed) if staged else results
-        numbers.input_grad(g, computed, errors, weight, target, how)
+        some = None if add is None else add[part]
+        numbers.input_grad(g, computed, errors, weight, target, how, bias, activation, slope, some)
         if border is not None:
             padded, target = target, np.empty(results.shape, computed) if rounded else results
             collect(border, padded, target, how)

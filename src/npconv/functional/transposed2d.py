@@ -100,7 +100,7 @@ def conv_transpose2d(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -179,7 +179,7 @@ def conv_transpose2d_input_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -244,7 +244,7 @@ def conv_transpose2d_weight_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -319,7 +319,7 @@ def conv_transpose2d_backward(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError

@@ -100,7 +100,7 @@ def conv_transpose3d(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -172,7 +172,7 @@ def conv_transpose3d_input_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -237,7 +237,7 @@ def conv_transpose3d_weight_grad(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError
@@ -312,7 +312,7 @@ def conv_transpose3d_backward(
     Raises
     ------
     TypeError
-        If an argument has the wrong type, or the inputs do not promote to float32 or float64.
+        If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
     NotImplementedError

@@ -12,8 +12,10 @@ import numpy as np
 
 from npconv import checks
 from npconv.checks import TRANSPOSED_WEIGHT_AXES, Array
+from npconv.functional import convolution_stages as stages
 from npconv.functional.convolution_calls import Plan, three_flags
 from npconv.geometry import ConvGeometry, pixels_geometry, transposed_geometry
+from npconv.number_types import fits_options, sum_dtype
 from npconv.runtime import native, options
 
 _OUTPUT = "the shape of this transposed convolution's output"
@@ -58,7 +60,8 @@ def prepare_forward(
     if add is not None:
         addend = checks.array(add, "add")
         checks.same_shape(addend, "add", shape, _OUTPUT)
-    dtype = checks.float_dtype(x=images, weight=filters, bias=offsets, add=addend)
+    dtype = sum_dtype(x=images, weight=filters, bias=offsets, add=addend)
+    fits_options(dtype, algorithm, after[0], False)
     if out is not None:
         inputs = {"x": images, "weight": filters, "bias": offsets, "add": addend}
         out = checks.output(out, shape, dtype, **inputs)
@@ -94,7 +97,8 @@ def prepare_input_grad(
         input_name="input_shape",
     )  # fmt: skip
     errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, weight=filters)
+    dtype = sum_dtype(grad=errors, weight=filters)
+    fits_options(dtype, algorithm, None, False)
     return geometry, dtype, how, (errors, filters), shape[not batched :], batched, None
 
 
@@ -126,7 +130,8 @@ def prepare_weight_grad(
         weight_name="weight_shape",
     )  # fmt: skip
     errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, x=images)
+    dtype = sum_dtype(grad=errors, x=images)
+    fits_options(dtype, algorithm, None, False)
     return geometry, dtype, how, (errors, images), shape, True, None
 
 
@@ -135,16 +140,10 @@ def run_forward(plan: Plan) -> Array:
     geometry, dtype, how, operands, shape, batched, out = plan
     x, weight, bias, (activation, slope), add = operands
     y = native.empty(shape, dtype) if out is None else out
-    native.conv_input_grad(
-        geometry,
-        x,
-        checks.settled(weight, dtype),
-        y if batched else y[np.newaxis],
-        how,
-        None if bias is None else checks.settled(bias, dtype),
-        activation,
-        slope,
-        add,
+    target = y if batched else y[np.newaxis]
+    # Gradients conjugate.
+    stages.input_grad(
+        geometry, None, dtype, x, _conjugate(weight), target, how, bias, activation, slope, add
     )
     return y
 
@@ -153,8 +152,9 @@ def run_input_grad(plan: Plan) -> Array:
     """Compute the input's gradient."""
     geometry, dtype, how, (grad, weight), shape, batched, _ = plan
     dx = native.empty(shape, dtype)
-    native.conv_forward(
-        geometry, grad, checks.settled(weight, dtype), None, dx if batched else dx[np.newaxis], how
+    target = dx if batched else dx[np.newaxis]
+    stages.forward(
+        geometry, None, dtype, grad, _conjugate(weight), None, target, how, None, 0.0, None, None
     )
     return dx
 
@@ -163,8 +163,12 @@ def run_weight_grad(plan: Plan) -> Array:
     """Compute the weight's gradient."""
     geometry, dtype, how, (grad, x), shape, _, _ = plan
     dweight = native.empty(shape, dtype)
-    native.conv_weight_grad(geometry, x, grad, dweight, how)
-    return dweight
+    stages.weight_grad(geometry, None, dtype, x, grad, dweight, how)
+    return np.conjugate(dweight, out=dweight) if dtype.kind == "c" else dweight
+
+
+def _conjugate(weight: Array) -> Array:
+    return weight.conj() if weight.dtype.kind == "c" else weight
 
 
 def run_backward(
@@ -195,7 +199,8 @@ def run_backward(
         ndim, images.shape, filters.shape, stride, padding, output_padding, dilation, groups
     )
     errors = _output_grad(grad, geometry, batched)
-    dtype = checks.float_dtype(grad=errors, x=images, weight=filters)
+    dtype = sum_dtype(grad=errors, x=images, weight=filters)
+    fits_options(dtype, algorithm, None, False)
     dx = dweight = dbias = None
     if need_dx:
         shape = geometry.output_shape[not batched :]
@@ -205,7 +210,8 @@ def run_backward(
         dweight = run_weight_grad((geometry, dtype, how, operands, filters.shape, True, None))
     if need_dbias:
         dbias = native.empty((geometry.in_channels,), dtype)
-        native.conv_bias_grad(pixels_geometry(ndim, errors.shape), errors, dbias, how)
+        pixels = pixels_geometry(ndim, errors.shape)
+        stages.bias_grad(pixels, dtype, errors, dbias, how)
     return dx, dweight, dbias
 
 

@@ -10,7 +10,15 @@ from typing import Any
 
 from npconv import checks, geometry
 from npconv.checks import TRANSPOSED_WEIGHT_AXES, Array
-from npconv.reference.convolution_calls import collect, correlate, finish, spread, three_flags
+from npconv.number_types import computed_dtype, fits_options, sum_dtype
+from npconv.reference.convolution_calls import (
+    collect,
+    correlate,
+    finish,
+    spread,
+    three_flags,
+    widened,
+)
 from npconv.reference.delivery import deliver, gradient, quiet
 
 _OPERATION = "transposed convolution"
@@ -49,13 +57,15 @@ def forward(
     if add is not None:
         add = checks.array(add, "add")
         checks.same_shape(add, "add", shape, f"the shape of this {_OPERATION}'s output")
-    dtype = checks.float_dtype(x=x, weight=weight, bias=bias, add=add)
+    dtype = sum_dtype(x=x, weight=weight, bias=bias, add=add)
     if out is not None:
         checks.output(out, shape, dtype, x=x, weight=weight, bias=bias, add=add)
+    fits_options(dtype, "auto", name, False)
+    x, weight, bias = widened(dtype, x, weight, bias)
     sums = spread(g, x, weight)
     if bias is not None:
         sums = _add_bias(sums, bias)
-    y = deliver(sums, shape, dtype)
+    y = deliver(sums, shape, computed_dtype(dtype))
     return deliver(finish(y, add, name, slope), shape, dtype, out)
 
 
@@ -90,8 +100,9 @@ def input_grad(
         input_name="input_shape",
     )  # fmt: skip
     grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
-    dtype = checks.float_dtype(grad=grad, weight=weight)
-    return deliver(correlate(g, grad, weight, None), shape[not batched :], dtype)
+    dtype = sum_dtype(grad=grad, weight=weight)
+    grad, weight, _ = widened(dtype, grad, weight)
+    return deliver(correlate(g, grad, weight.conj(), None), shape[not batched :], dtype)
 
 
 def weight_grad(
@@ -119,8 +130,9 @@ def weight_grad(
         weight_name="weight_shape",
     )  # fmt: skip
     grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
-    dtype = checks.float_dtype(grad=grad, x=x)
-    return deliver(collect(g, x, grad), shape, dtype)
+    dtype = sum_dtype(grad=grad, x=x)
+    x, grad, _ = widened(dtype, x, grad)
+    return deliver(collect(g, x.conj(), grad), shape, dtype)
 
 
 def backward(
@@ -148,12 +160,14 @@ def backward(
         ndim, x.shape, weight.shape, stride, padding, output_padding, dilation, groups
     )
     grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
-    dtype = checks.float_dtype(grad=grad, x=x, weight=weight)
+    dtype = sum_dtype(grad=grad, x=x, weight=weight)
+    grad, x, wide = widened(dtype, grad, x, weight)
+    assert wide is not None
     dx = dweight = dbias = None
     if needs_x:
-        dx = deliver(correlate(g, grad, weight, None), g.output_shape[not batched :], dtype)
+        dx = deliver(correlate(g, grad, wide.conj(), None), g.output_shape[not batched :], dtype)
     if needs_weight:
-        dweight = deliver(collect(g, x, grad), weight.shape, dtype)
+        dweight = deliver(collect(g, x.conj(), grad), weight.shape, dtype)
     if needs_bias:
         dbias = deliver(_bias_grad(grad.reshape(g.input_shape)), (g.in_channels,), dtype)
     return dx, dweight, dbias
@@ -162,5 +176,5 @@ def backward(
 @quiet
 def _bias_grad(grad: Array) -> Array:
     """Sum (N, K, ...) over all axes but the second."""
-    dbias: Array = grad.astype("f8").sum(axis=(0, *range(2, grad.ndim)))
+    dbias: Array = grad.sum(axis=(0, *range(2, grad.ndim)))
     return dbias
