@@ -15,7 +15,7 @@ import numpy as np
 
 from npconv.data import Dataset, augment, load_cifar10
 from npconv.layers import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
-from npconv.optim import Adam
+from npconv.optim import Adam, schedules
 from npconv.training import Trainer
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -56,7 +56,7 @@ trainer = Trainer(
     net,
     Adam(rate),
     rng=rng,
-    schedule=lambda step: rate / 2 * (1 + math.cos(math.pi * step / steps)),
+    schedule=schedules.cosine(rate, steps),
     augment=augment.chain(partial(augment.random_crop, padding=4), augment.random_flip),
 )
 history = trainer.fit(data, options.epochs, batch)

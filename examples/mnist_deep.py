@@ -14,7 +14,7 @@ import numpy as np
 
 from npconv.data import Dataset, augment, load_mnist
 from npconv.models import deep_convnet
-from npconv.optim import Adam
+from npconv.optim import Adam, schedules
 from npconv.training import Trainer
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -40,7 +40,7 @@ trainer = Trainer(
     net,
     Adam(rate),
     rng=rng,
-    schedule=lambda step: rate / 2 * (1 + math.cos(math.pi * step / steps)),
+    schedule=schedules.cosine(rate, steps),
     augment=partial(augment.random_shift, pixels=2),
     checkpoint=options.checkpoint,
 )

@@ -101,6 +101,7 @@ def _run(options: argparse.Namespace) -> None:
     from npconv.commands import sources, trained
     from npconv.commands.networks import NETWORKS
     from npconv.data import Dataset
+    from npconv.optim.schedules import cosine
     from npconv.training import Trainer
 
     # What would stop it at its end stops it here.
@@ -128,7 +129,7 @@ def _run(options: argparse.Namespace) -> None:
             net,
             _optimiser(options.optimiser, rate),
             rng=rng,
-            schedule=_cosine(rate, steps) if options.schedule == "cosine" else None,
+            schedule=cosine(rate, steps) if options.schedule == "cosine" else None,
             augment=_augmentation(source) if options.augment else None,
             checkpoint=checkpoint,
             notes={"network": options.network, "data": source.name, "seed": options.seed},
@@ -167,12 +168,6 @@ def _optimiser(name: str, rate: float) -> Any:
         "adam": optim.Adam,
     }
     return makers[name](rate)
-
-
-def _cosine(rate: float, steps: int) -> Callable[[int], float]:
-    import math
-
-    return lambda step: rate / 2 * (1 + math.cos(math.pi * min(step / steps, 1)))
 
 
 def _augmentation(source: Source) -> Augmentation:

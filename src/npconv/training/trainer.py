@@ -16,7 +16,7 @@ from npconv.data.augment import Augmentation
 from npconv.layers import Layer, SoftmaxCrossEntropy
 from npconv.optim import Optimiser
 from npconv.training import checkpoint as files
-from npconv.training import generators, optimiser_state
+from npconv.training import generators
 from npconv.training.evaluation import accuracy
 from npconv.training.history import History
 from npconv.training.interrupt import Interrupt
@@ -39,7 +39,7 @@ class Trainer:
         Shuffles the images anew for each epoch, and is handed to `augment`.
     schedule : callable, optional
         ``schedule(step)`` is the learning rate of step 0, 1, ...; see
-        :mod:`npconv.optim`. Without it the optimiser's stays.
+        :mod:`npconv.optim.schedules`. Without it the optimiser's stays.
     augment : callable, optional
         ``augment(images, rng)`` changes each batch; see :mod:`npconv.data.augment`.
     checkpoint : path, optional
@@ -169,7 +169,7 @@ class Trainer:
         """Write network, optimiser, generators and progress to a .npz file without pickles."""
         trees = {
             "model": self.net.state_dict(),
-            "optimiser": optimiser_state.state(self.optimiser),
+            "optimiser": self.optimiser.state_dict(),
             "epoch": {} if self._order is None else {"order": self._order},
         }
         training = {
@@ -202,7 +202,7 @@ class Trainer:
             )
         generators.restore(training["generators"], self.rng, self.net)
         self.net.load_state_dict(trees["model"])
-        optimiser_state.restore(self.optimiser, trees["optimiser"])
+        self.optimiser.load_state_dict(trees["optimiser"])
         self._order, self._shown = trees["epoch"].get("order"), training["shown"]
         self.epoch, self.steps = training["epoch"], training["steps"]
         self.history = History(**training["history"])
