@@ -37,7 +37,7 @@ from npconv.compat.autograd._convolution import (
     conv_transpose3d_input_grad,
     conv_transpose3d_weight_grad,
 )
-from npconv.compat.autograd._copying import col2im, im2col, pad, pad_backward
+from npconv.compat.autograd._copying import col2im, fold, im2col, pad, pad_backward, unfold
 from npconv.compat.autograd._elementwise import (
     add,
     dropout,
@@ -82,6 +82,7 @@ from npconv.compat.autograd._pooling import (
     min_pool2d,
     min_pool3d,
 )
+from npconv.compat.autograd._signal import convolve2d, correlate2d, separable_conv2d
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -114,8 +115,11 @@ __all__ = [
     "conv_transpose3d",
     "conv_transpose3d_input_grad",
     "conv_transpose3d_weight_grad",
+    "convolve2d",
+    "correlate2d",
     "dropout",
     "elu",
+    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool3d",
     "global_avg_pool",
@@ -141,7 +145,9 @@ __all__ = [
     "pad_backward",
     "relu",
     "relu6",
+    "separable_conv2d",
     "sigmoid",
     "softmax",
     "tanh",
+    "unfold",
 ]

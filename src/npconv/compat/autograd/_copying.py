@@ -58,3 +58,27 @@ def im2col(x: Any, kernel_size: Any, **how: Any) -> Any:
 @public(functional.col2im, "cols", "input_shape", "kernel_size")
 def col2im(cols: Any, input_shape: Any, kernel_size: Any, **how: Any) -> Any:
     return _col2im(cols, input_shape, kernel_size, how)
+
+
+@primitive
+def _unfold(x: Any, kernel_size: Any, how: Any) -> Any:
+    return functional.unfold(x, kernel_size, **how)
+
+
+@primitive
+def _fold(cols: Any, output_size: Any, kernel_size: Any, how: Any) -> Any:
+    return functional.fold(cols, output_size, kernel_size, **how)
+
+
+defvjp(_unfold, lambda ans, x, k, how: lambda g: _fold(g, x.shape[-2:], k, how))
+defvjp(_fold, lambda ans, cols, size, k, how: lambda h: _unfold(h, k, how))
+
+
+@public(functional.unfold, "x", "kernel_size")
+def unfold(x: Any, kernel_size: Any, **how: Any) -> Any:
+    return _unfold(x, kernel_size, how)
+
+
+@public(functional.fold, "cols", "output_size", "kernel_size")
+def fold(cols: Any, output_size: Any, kernel_size: Any, **how: Any) -> Any:
+    return _fold(cols, output_size, kernel_size, how)

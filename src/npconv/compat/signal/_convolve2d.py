@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv import checks
+from npconv import checks, functional
 from npconv.checks import Array
-from npconv.compat.signal._filtering import filtered
-
-_MODES = ("full", "valid", "same")
-_BOUNDARIES = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
 
 
 def convolve2d(
@@ -64,21 +60,22 @@ def correlate2d(
 def _both_ways(
     in1: ArrayLike, in2: ArrayLike, mode: str, boundary: str, fillvalue: Any, flip: bool
 ) -> Array:
-    checks.choice(mode, "mode", _MODES)
-    checks.choice(boundary, "boundary", tuple(_BOUNDARIES))
-    images, weights = checks.array(in1, "in1"), checks.array(in2, "in2")
-    checks.rank(weights, "in2", (2,), "(R, S)")
+    images, kernel = checks.array(in1, "in1"), checks.array(in2, "in2")
+    checks.rank(kernel, "in2", (2,), "(R, S)")
     if images.ndim < 2:
         raise ValueError(f"in1 must be (..., H, W), got {images.ndim} axes: shape {images.shape}")
-    turned = mode == "valid" and _covers(weights.shape, images.shape[-2:])
+    dtype = np.result_type(images, kernel)
+    turned = mode == "valid" and _covers(kernel.shape, images.shape[-2:])
     if turned:
         if images.ndim > 2:
             raise ValueError("in2 is larger than in1, which must then be one image")
-        images, weights = weights, images
-    weights = weights[::-1, ::-1] if flip else weights.conj()
-    widths = tuple([_width(size, mode, flip) for size in weights.shape])
-    dtype = np.result_type(images, weights)
-    y = filtered(images, weights, widths, _BOUNDARIES[boundary], fillvalue, dtype)
+        images, kernel = kernel, images
+    function = functional.convolve2d if flip else functional.correlate2d
+    if boundary == "fill":
+        y = function(images, kernel, mode, boundary, fillvalue)
+    else:
+        y = function(images, kernel, mode, boundary)
+    # Integers are added up in wider ones, of which SciPy keeps the low bits, too.
     y = y.astype(dtype, copy=False)
     return y[::-1, ::-1] if turned and not flip else y
 
@@ -90,12 +87,3 @@ def _covers(larger: tuple[int, ...], smaller: tuple[int, ...]) -> bool:
     if all(a >= b for a, b in zip(larger, smaller, strict=True)):
         return True
     raise ValueError(f"mode='valid' needs one shape to hold the other, got {smaller} and {larger}")
-
-
-def _width(size: int, mode: str, flip: bool) -> tuple[int, int]:
-    """The border that gives the results of a mode, for one axis of the filter."""
-    if mode == "valid":
-        return 0, 0
-    if mode == "full":
-        return size - 1, size - 1
-    return (size // 2, (size - 1) // 2) if flip else ((size - 1) // 2, size // 2)

@@ -22,12 +22,10 @@ def filtered(
     ndim = weights.ndim
     stack = images.shape[:-ndim]
     batch = images.astype(dtype, copy=False).reshape(-1, 1, *images.shape[-ndim:])
-    padding: Any = 0
-    if mode == "constant" and not np.any(filler):
-        padding = widths  # as the convolution does by itself
-    elif any(before or after for before, after in widths):
-        values = {"constant_values": filler} if mode == "constant" else {}
-        batch = functional.pad(batch, [(0, 0), (0, 0), *widths], mode, **values)
+    if mode == "constant" and np.any(filler):
+        around = [(0, 0), (0, 0), *widths]
+        batch = functional.pad(batch, around, constant_values=filler)
+        widths = ((0, 0),) * ndim
     filters = weights.astype(dtype, copy=False)[np.newaxis, np.newaxis]
-    y = CONVOLUTIONS[ndim](batch, filters, padding=padding)
+    y = CONVOLUTIONS[ndim](batch, filters, padding=widths, padding_mode=mode)
     return y.reshape(*stack, *y.shape[2:])
