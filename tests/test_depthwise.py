@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import MEMORY, ConvCase, conv_cases
 from tolerance import assert_close, assert_same_bits, assert_same_values
@@ -78,9 +78,14 @@ def test_any_window(case: ConvCase, variant: dict[str, Any]) -> None:
     check_forward(case, variant)
 
 
-@given(depthwise_cases(), st.sampled_from(VARIANTS), st.booleans())
-def test_any_input_gradient(case: ConvCase, variant: dict[str, Any], infinite: bool) -> None:
-    case = replace(case, stride=(1, 1))
+@given(depthwise_cases(), st.sampled_from(VARIANTS), st.booleans(), st.sampled_from([1, 2]))
+def test_any_input_gradient(
+    case: ConvCase, variant: dict[str, Any], infinite: bool, stride: int
+) -> None:
+    if stride == 2:  # small kernels have a pass of their own
+        case = replace(case, dilation=(1, 1))
+        assume(case.kernel[1] <= 8 and case.out_per_group * ((case.kernel[0] + 1) // 2) <= 16)
+    case = replace(case, stride=(stride, stride))
     rng = np.random.default_rng(case.seed)
     x, weight, _ = case.operands(integers=True)
     weight = weight.copy()
@@ -96,6 +101,36 @@ def test_any_input_gradient(case: ConvCase, variant: dict[str, Any], infinite: b
         disguised = MEMORY[form](grad) if grad.ndim == 4 else grad
         again = npconv.conv2d_input_grad(disguised, weight, x.shape, **options, num_threads=threads)
         assert_same_bits(again, dx, f"{form}, {threads} threads")
+
+
+@given(depthwise_cases(), st.sampled_from(VARIANTS), st.booleans(), st.data())
+def test_any_weight_gradient(
+    case: ConvCase, variant: dict[str, Any], infinite: bool, data: st.DataObject
+) -> None:
+    side, step = data.draw(st.sampled_from([3, 5])), data.draw(st.sampled_from([1, 2]))
+    case = replace(
+        case,
+        size=(max(side, case.size[0]), max(side, case.size[1])),
+        kernel=(side, side),
+        stride=(step, step),
+        dilation=(1, 1),
+    )
+    rng = np.random.default_rng(case.seed)
+    x, weight, _ = case.operands(integers=True)
+    shape = reference.conv2d(x, weight, **case.settings).shape
+    grad = rng.integers(-4, 5, shape).astype(case.dtype)
+    if infinite and grad.size:
+        grad[np.unravel_index(rng.integers(grad.size, size=2), shape)] = np.inf
+    expected = reference.conv2d_weight_grad(grad, x, weight.shape, **case.settings)
+    options = {**case.settings, **variant}
+    dw = npconv.conv2d_weight_grad(grad, x, weight.shape, **options)
+    assert_same_values(dw, expected)
+    for threads, form in [(1, "byteswapped"), (3, "channels last")]:
+        disguised = MEMORY[form](grad) if grad.ndim == 4 else grad
+        again = npconv.conv2d_weight_grad(
+            disguised, x, weight.shape, **options, num_threads=threads
+        )
+        assert_same_bits(again, dw, f"{form}, {threads} threads")
 
 
 @given(depthwise_cases(), st.sampled_from(VARIANTS))

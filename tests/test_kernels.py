@@ -90,7 +90,7 @@ def sweep_fused_packing(isa: str, dtype: str) -> None:
 
 def sweep_dots(isa: str, dtype: str) -> None:
     """Weight gradients: rows are output channels, columns taps, the depth is pixels."""
-    options: dict[str, Any] = {"algorithm": "direct", "isa": isa, "num_threads": 1}
+    options: dict[str, Any] = {"algorithm": "im2col", "isa": isa, "num_threads": 1}
     # The last count is more than all partial sums take in one go.
     grad, x = integers((9, 40000), dtype), integers((13, 40000), dtype, seed=2)
     for pixels in (1, 16, 37, 40000):
@@ -104,6 +104,33 @@ def sweep_dots(isa: str, dtype: str) -> None:
                     **options,
                 )
                 assert_same_values(dw[..., 0, 0], product[:rows, :columns], f"{rows}x{columns}")
+    # Taps so far apart that no block of pixels fits: packed as panels.
+    x, grad, settings = (
+        integers((1, 1, 801, 801), dtype),
+        integers((1, 1, 1, 1), dtype),
+        (1, 0, 400),
+    )
+    dw = npconv.conv2d_weight_grad(grad, x, (1, 1, 3, 3), *settings, algorithm="direct", isa=isa)
+    assert_same_values(dw, grad * x[:, :, ::400, ::400])
+
+
+def sweep_runs(isa: str, dtype: str) -> None:
+    """Weight gradients on pixels of many channels: rows are output channels, lanes input channels,
+    in one block of pixels and in several."""
+    options: dict[str, Any] = {"algorithm": "direct", "isa": isa, "num_threads": 1}
+    grad, x = integers((max(ROWS), 1100), dtype), integers((max(WIDTHS), 1100), dtype, seed=2)
+    for pixels in (7, 1100):
+        product = grad[:, :pixels] @ x[:, :pixels].T
+        for channels in WIDTHS:
+            image = np.ascontiguousarray(x[:channels, :pixels])[None, :, None]
+            for rows in ROWS:
+                dw = npconv.conv2d_weight_grad(
+                    np.ascontiguousarray(grad[:rows, :pixels])[None, :, None],
+                    image,
+                    (rows, channels, 1, 1),
+                    **options,
+                )
+                assert_same_values(dw[..., 0, 0], product[:rows, :channels], f"{rows}x{channels}")
 
 
 def sweep_depthwise(isa: str, dtype: str) -> None:
@@ -115,6 +142,13 @@ def sweep_depthwise(isa: str, dtype: str) -> None:
             settings: dict[str, Any] = {"stride": stride, "padding": 1, "groups": 2}
             y = npconv.conv2d(x, weight, **settings, algorithm="depthwise", isa=isa)
             assert_same_values(y, reference.conv2d(x, weight, **settings), f"{kernel}x{width}")
+            if kernel == 4:
+                continue
+            options = {**settings, "algorithm": "depthwise", "isa": isa}
+            dx, dw, _ = npconv.conv2d_backward(y, x, weight, **options)
+            of_x, of_weight, _ = reference.conv2d_backward(y, x, weight, **settings)
+            assert_same_values(dx, of_x, f"dx {kernel}x{width}")
+            assert_same_values(dw, of_weight, f"dw {kernel}x{width}")
 
 
 def sweep_winograd(isa: str, dtype: str) -> None:
@@ -124,6 +158,11 @@ def sweep_winograd(isa: str, dtype: str) -> None:
         y = npconv.conv2d(x, weight, padding="same", algorithm="winograd", isa=isa)
         expected = reference.conv2d(x, weight, padding="same")
         assert np.allclose(y, expected, rtol=0, atol=2000 * np.finfo(dtype).eps), kernel
+        dw = npconv.conv2d_weight_grad(
+            expected, x, weight.shape, padding="same", algorithm="winograd", isa=isa
+        )
+        right = reference.conv2d_weight_grad(expected, x, weight.shape, padding="same")
+        assert np.allclose(dw, right, rtol=0, atol=1e6 * np.finfo(dtype).eps), kernel
         if 5 not in kernel:
             y = npconv.conv2d(x, weight, padding="same", algorithm="winograd2", isa=isa)
             assert_same_values(y, expected)
@@ -256,6 +295,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_windows,
         sweep_fused_packing,
         sweep_dots,
+        sweep_runs,
         sweep_depthwise,
         sweep_few_channels,
         sweep_winograd,

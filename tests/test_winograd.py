@@ -146,6 +146,57 @@ def test_input_gradient_is_near_the_reference(dtype: str, isa: str, case: Case) 
     assert_near(dx, exact, magnitude, case)
 
 
+def declined_for_padding(arguments: tuple[Any, ...], case: Case) -> bool:
+    found = npconv.explain("conv2d_weight_grad", *arguments, **case.settings, algorithm="winograd")
+    if found.algorithm is None:
+        assert "padding" in next(c.reason for c in found.candidates if c.name == "winograd")
+    return found.algorithm is None
+
+
+@each_isa
+@each_dtype
+@given(case=cases())
+def test_weight_gradient_is_near_the_reference(dtype: str, isa: str, case: Case) -> None:
+    x, weight, _ = case.operands(dtype)
+    grad = reference.conv2d(x, weight, **case.settings)
+    if declined_for_padding((grad, x, weight.shape), case):
+        return
+    options = {**case.settings, "algorithm": "winograd", "isa": isa}
+    dw = npconv.conv2d_weight_grad(grad, x, weight.shape, **options)
+    threaded = npconv.conv2d_weight_grad(grad, x, weight.shape, **options, num_threads=3)
+    assert_same_bits(threaded, dw, "three threads")
+    awkward = MEMORY["channels last"](grad), MEMORY["byteswapped"](x)
+    again = npconv.conv2d_weight_grad(*awkward, weight.shape, **options)
+    assert_same_bits(again, dw, "awkward memory")
+    grad, x = grad.astype("f8"), x.astype("f8")
+    exact = reference.conv2d_weight_grad(grad, x, weight.shape, **case.settings)
+    magnitude = reference.conv2d_weight_grad(abs(grad), abs(x), weight.shape, **case.settings)
+    largest = magnitude.max(axis=(2, 3), keepdims=True)
+    assert (abs(dw - exact) <= PUBLISHED_C * unit_roundoff(dtype) * largest).all()
+
+
+@each_isa
+@given(case=cases(largest=13), value=st.sampled_from([np.inf, np.nan]), in_x=st.booleans())
+def test_special_values_in_weight_gradients_land_where_the_sum_puts_them(
+    isa: str, case: Case, value: float, in_x: bool
+) -> None:
+    x, weight, _ = case.operands("float32")
+    grad = reference.conv2d(x, weight, **case.settings)
+    if declined_for_padding((grad, x, weight.shape), case):
+        return
+    array = x if in_x else grad
+    array.flat[np.random.default_rng(case.seed).integers(array.size, size=2)] = value
+    dw = npconv.conv2d_weight_grad(
+        grad, x, weight.shape, **case.settings, algorithm="winograd", isa=isa
+    )
+    expected = reference.conv2d_weight_grad(
+        grad.astype("f8"), x.astype("f8"), weight.shape, **case.settings
+    )
+    finite = np.isfinite(expected)
+    assert_same_values(np.where(finite, 0, dw), np.where(finite, 0, expected))
+    assert np.allclose(dw[finite], expected[finite], rtol=0.01, atol=0.01)
+
+
 @each_isa
 @pytest.mark.parametrize("width", range(1, 70))
 def test_every_width(width: int, isa: str) -> None:

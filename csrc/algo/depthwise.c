@@ -72,7 +72,10 @@ static npc_status input_grad(npc_conv_problem *problem)
 
 static npc_status run(npc_conv_problem *problem)
 {
-    return problem->operation == NPC_FORWARD ? forward(problem) : input_grad(problem);
+    if (problem->operation == NPC_FORWARD) return forward(problem);
+    if (problem->operation == NPC_WEIGHT_GRAD) return npc_depthwise_weight_grad(problem);
+    return npc_count(problem->geometry->stride) > 1 ? npc_depthwise_input_grad(problem)
+                                                    : input_grad(problem);
 }
 
 static int fits(const npc_conv_problem *problem)
@@ -91,23 +94,28 @@ static const char *declines(const npc_conv_problem *problem)
 {
     if (npc_group_in(problem->geometry) != 1)
         return "a group has more or less than one input channel";
-    if (problem->operation == NPC_WEIGHT_GRAD) return "it does not compute the weight gradient";
-    /* A pass over dx for each phase of the stride was slower than direct (0.81 against 0.66 ms at
-     * 56x56x128). */
+    if (problem->operation == NPC_WEIGHT_GRAD)
+        return npc_depthwise_weight_grad_fits(problem)
+                   ? NULL
+                   : "it computes the weight gradient of 3x3 and 5x5 kernels at stride 1 or 2 only";
     if (problem->operation == NPC_INPUT_GRAD && npc_count(problem->geometry->stride) > 1)
-        return "it computes the input gradient at stride 1 only";
+        return npc_depthwise_input_grad_fits(problem->geometry)
+                   ? NULL
+                   : "it computes the input gradient at stride 1 and, of small kernels, 2";
     return fits(problem) ? NULL : "the window's rows are too many or too long to be kept";
 }
 
 enum {
     CALL,
-    CHANNELS,       /* of the result */
-    ROWS,           /* of the result */
-    MULTIPLIES,     /* vector multiply-adds of kernels that read the image where it lies */
-    ON_STAGE,       /* those on staged rows */
-    STAGED,         /* elements copied to the stage */
-    RESULTS,        /* elements */
-    STEP_MULTIPLIES /* multiply-adds on vectors of every second element */
+    CHANNELS,        /* of the result */
+    ROWS,            /* of the result */
+    MULTIPLIES,      /* vector multiply-adds of kernels that read the image where it lies */
+    ON_STAGE,        /* those on staged rows */
+    STAGED,          /* elements copied to the stage */
+    RESULTS,         /* elements */
+    STEP_MULTIPLIES, /* multiply-adds on vectors of every second element */
+    UP_ROWS,         /* of the input gradient at stride 2 */
+    UP_MULTIPLIES    /* its multiply-adds */
 };
 
 static void features(const npc_conv_problem *problem, double *feature)
@@ -125,6 +133,12 @@ static void features(const npc_conv_problem *problem, double *feature)
     feature[CALL] = 1;
     feature[CHANNELS] = channels;
     feature[ROWS] = rows;
+    if (problem->operation == NPC_INPUT_GRAD && npc_count(g->stride) > 1) {
+        feature[UP_ROWS] = (double)g->in_channels * (double)g->input[0] * (double)g->input[1];
+        feature[UP_MULTIPLIES] = multiplies;
+        feature[RESULTS] = (double)g->in_channels * npc_count(g->input);
+        return;
+    }
     feature[!in_place ? ON_STAGE : g->stride[2] == 1 ? MULTIPLIES : STEP_MULTIPLIES] = multiplies;
     if (!in_place) feature[STAGED] = channels * npc_count(g->input);
     feature[RESULTS] = channels * npc_count(g->output);

@@ -28,4 +28,10 @@ int npc_depthwise_fits(const npc_window *window);
 
 npc_status npc_depthwise_run(const npc_depthwise *depthwise, npc_team *team);
 
+/* The gradients that have passes of their own, where they fit. */
+int npc_depthwise_weight_grad_fits(const npc_conv_problem *problem);
+npc_status npc_depthwise_weight_grad(npc_conv_problem *problem);
+int npc_depthwise_input_grad_fits(const npc_conv_geometry *geometry); /* at stride 2 */
+npc_status npc_depthwise_input_grad(npc_conv_problem *problem);
+
 #endif

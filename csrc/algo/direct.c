@@ -117,7 +117,7 @@ static npc_status run(npc_conv_problem *problem)
     case NPC_INPUT_GRAD:
         return input_grad(problem);
     default:
-        return npc_weight_grad(problem, 1);
+        return npc_weight_grad(problem);
     }
 }
 

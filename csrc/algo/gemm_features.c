@@ -1,8 +1,11 @@
-/* Features of the products weights x panel (implicit_gemm.c) and gradient x panel (weight_grad.c).
- * Counts are rounded up to whole vectors and tiles, for that is what a small image pays. */
+/* Features of the products weights x panel (implicit_gemm.c) and gradient x panel
+ * (weight_grad_dot.c). Counts are rounded up to whole vectors and tiles, for that is what a small
+ * image pays. */
 #include "gemm_features.h"
 
 #include <math.h>
+
+#include "weight_grad.h"
 
 enum {
     CALL,
@@ -166,7 +169,10 @@ static void count(const npc_conv_problem *problem, int by_vectors, double *featu
 
 void npc_direct_features(const npc_conv_problem *problem, double *feature)
 {
-    count(problem, problem->geometry->stride[2] <= 2, feature);
+    if (problem->operation == NPC_WEIGHT_GRAD)
+        npc_weight_grad_features(problem, feature);
+    else
+        count(problem, problem->geometry->stride[2] <= 2, feature);
 }
 
 void npc_im2col_features(const npc_conv_problem *problem, double *feature)

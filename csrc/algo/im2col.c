@@ -299,7 +299,7 @@ static npc_status run(npc_conv_problem *problem)
     case NPC_INPUT_GRAD:
         return input_grad(problem);
     default:
-        return npc_weight_grad(problem, 0);
+        return npc_weight_grad_dot(problem, 0);
     }
 }
 

@@ -21,7 +21,10 @@ typedef struct job {
     int item_size, swap_size;
     npc_dtype dtype;
     const npc_kernels *kernels;
+    int64_t rows, block; /* rows of the result, in all and in a piece */
 } job;
+
+enum { BLOCK_BYTES = 128 * 1024 };
 
 static int64_t modulo(int64_t a, int64_t n)
 {
@@ -90,7 +93,14 @@ static int64_t next_copy(const npc_pad_geometry *g, int axis, int64_t i, int64_t
     return next < end ? next : -1;
 }
 
-/* Splits a row number into positions along all axes but the last. */
+/* Splits a row number into positions along all axes but the last, and moves on to the next row. */
+static void next_row(const int64_t *shape, int rank, int64_t *position)
+{
+    for (int i = rank - 2; i >= 0; i--) {
+        if (++position[i] < shape[i]) return;
+        position[i] = 0;
+    }
+}
 static void row_position(const int64_t *shape, int rank, int64_t row, int64_t *position)
 {
     for (int i = rank - 2; i >= 0; i--) {
@@ -118,6 +128,14 @@ static void copy_item(const job *j, char *to, const char *from)
 
 static void fill_constant(const job *j, char *to, int64_t count, const char *value)
 {
+    if (j->item_size == sizeof(uint32_t)) { /* constant sizes, which compilers make fast */
+        for (int64_t i = 0; i < count; i++) memcpy(to + i * 4, value, 4);
+        return;
+    }
+    if (j->item_size == sizeof(uint64_t)) {
+        for (int64_t i = 0; i < count; i++) memcpy(to + i * 8, value, 8);
+        return;
+    }
     for (int64_t i = 0; i < count; i++) memcpy(to + i * j->item_size, value, (size_t)j->item_size);
 }
 
@@ -129,19 +147,15 @@ static const char *value_of(const job *j, int axis, int behind)
 
 /* One row along the last axis. Where several axes lie outside, the last of them decides which
  * constant stands, as in numpy.pad. */
-static npc_status pad_row(void *context, int64_t row, void *scratch)
+static void pad_row(const job *j, int64_t row, const int64_t *position)
 {
-    (void)scratch;
-    const job *j = context;
     const npc_pad_geometry *g = j->geometry;
     const int last = g->rank - 1;
     const int64_t n = g->shape[last], before = g->before[last], after = g->after[last];
     const int64_t stride = j->from_stride[last];
     char *to = j->to + row * (before + n + after) * j->item_size;
     const char *from = j->from, *outside = NULL;
-    int64_t position[NPC_MAX_RANK];
 
-    row_position(j->out_shape, g->rank, row, position);
     for (int i = 0; i < last; i++) {
         const int64_t at = position[i] - g->before[i], source = source_of(g->mode, at, g->shape[i]);
         if (source < 0)
@@ -159,7 +173,7 @@ static npc_status pad_row(void *context, int64_t row, void *scratch)
     if (g->mode == NPC_PAD_CONSTANT) {
         fill_constant(j, to, before, value_of(j, last, 0));
         fill_constant(j, centre + n * j->item_size, after, value_of(j, last, 1));
-        return NPC_OK;
+        return;
     }
     for (int64_t i = 0; i < before; i++) /* the centre is there already, in native order */
         memcpy(to + i * j->item_size, centre + source_of(g->mode, i - before, n) * j->item_size,
@@ -167,6 +181,18 @@ static npc_status pad_row(void *context, int64_t row, void *scratch)
     for (int64_t i = n; i < n + after; i++)
         memcpy(centre + i * j->item_size, centre + source_of(g->mode, i, n) * j->item_size,
                (size_t)j->item_size);
+}
+
+static npc_status pad_rows(void *context, int64_t piece, void *scratch)
+{
+    (void)scratch;
+    const job *j = context;
+    int64_t position[NPC_MAX_RANK];
+    row_position(j->out_shape, j->geometry->rank, piece * j->block, position);
+    for (int64_t row = piece * j->block; row < npc_min((piece + 1) * j->block, j->rows); row++) {
+        pad_row(j, row, position);
+        next_row(j->out_shape, j->geometry->rank, position);
+    }
     return NPC_OK;
 }
 
@@ -234,30 +260,48 @@ static void add_row(const job *j, const char *row, char *to, void *stage)
 }
 
 /* One row of dx: the sum of all gradient rows that copied it. */
-static npc_status gather_row(void *context, int64_t row, void *scratch)
+static void gather_row(const job *j, int64_t row, const int64_t *position, char *stage)
 {
-    const job *j = context;
     const npc_pad_geometry *g = j->geometry;
     const int outer = g->rank - 1;
     const int64_t n = g->shape[outer], size = (int64_t)npc_dtype_size(j->dtype);
     char *to = j->to + row * n * size;
-    int64_t position[NPC_MAX_RANK], copy[NPC_MAX_RANK];
+    int64_t copy[NPC_MAX_RANK];
 
     memset(to, 0, (size_t)(n * size));
-    row_position(g->shape, g->rank, row, position);
     for (int i = 0; i < outer; i++) copy[i] = next_copy(g, i, position[i], -1);
     for (;;) { /* over all combinations of copies along the outer axes, the last one fastest */
         const char *from = j->from;
         for (int i = 0; i < outer; i++) from += copy[i] * j->from_stride[i];
-        add_row(j, from, to, scratch);
+        add_row(j, from, to, stage);
         int axis = outer - 1;
         for (; axis >= 0; axis--) {
             copy[axis] = next_copy(g, axis, position[axis], copy[axis]);
             if (copy[axis] >= 0) break;
             copy[axis] = next_copy(g, axis, position[axis], -1);
         }
-        if (axis < 0) return NPC_OK;
+        if (axis < 0) return;
     }
+}
+
+static npc_status gather_rows(void *context, int64_t piece, void *scratch)
+{
+    const job *j = context;
+    int64_t position[NPC_MAX_RANK];
+    row_position(j->geometry->shape, j->geometry->rank, piece * j->block, position);
+    for (int64_t row = piece * j->block; row < npc_min((piece + 1) * j->block, j->rows); row++) {
+        gather_row(j, row, position, scratch);
+        next_row(j->geometry->shape, j->geometry->rank, position);
+    }
+    return NPC_OK;
+}
+
+/* Rows of `row_bytes` in pieces; returns how many pieces. */
+static int64_t plan_rows(job *j, int64_t rows, int64_t row_bytes)
+{
+    j->rows = row_bytes ? rows : 0;
+    j->block = npc_max(1, BLOCK_BYTES / npc_max(row_bytes, 64));
+    return npc_ceil_div(j->rows, j->block);
 }
 
 static npc_status init(job *j, const npc_pad_geometry *g)
@@ -290,7 +334,8 @@ npc_status npc_pad(const npc_pad_geometry *g, const char *x, const int64_t *x_st
     if (status != NPC_OK) return status;
     const int64_t rows = row_count(j.out_shape, g->rank), length = j.out_shape[g->rank - 1];
     npc_team team = npc_make_team(options, 2.0 * (double)rows * (double)length);
-    const npc_status done = npc_parallel_for(&team, length ? rows : 0, 0, pad_row, &j);
+    const npc_status done =
+        npc_parallel_for(&team, plan_rows(&j, rows, length * item_size), 0, pad_rows, &j);
     npc_simple_info(info, "pad", j.kernels, &team);
     return done;
 }
@@ -308,7 +353,8 @@ npc_status npc_pad_backward(const npc_pad_geometry *g, const npc_array *grad,
     const int64_t rows = row_count(g->shape, g->rank), length = g->shape[g->rank - 1];
     npc_team team = npc_make_team(options, 4.0 * (double)rows * (double)length);
     const npc_status done =
-        npc_parallel_for(&team, length ? rows : 0, STAGE * sizeof(double), gather_row, &j);
+        npc_parallel_for(&team, plan_rows(&j, rows, length * (int64_t)npc_dtype_size(dtype)),
+                         STAGE * sizeof(double), gather_rows, &j);
     npc_simple_info(info, "pad_backward", j.kernels, &team);
     info->dtype = npc_dtype_name(dtype);
     return done;

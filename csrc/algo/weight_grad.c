@@ -1,293 +1,406 @@
-/* The weight gradient: dw[k][c, tap] = sum over all pixels of dy[k][pixel] * x[c][pixel's tap].
+/* The weight gradient on UK3: matrix products whose depth is the pixels of the batch.
  *
- * Pixels are counted through the whole batch and cut into blocks; a panel holds a block's pixels
- * for a stretch of (channel, tap) rows, packed as for the forward convolution, and the dot kernel
- * multiplies rows of dy with it. Blocks are added in order. Where there are too few stretches to
- * share out, the blocks are dealt to up to MAX_PARTS partial sums, added in order at the end: how
- * many depends on the geometry alone, so the bits do not depend on threads.
+ * A piece of work is a stretch of rows, of lanes and of the kernel's slices, over one part of the
+ * pixels. It goes through them block by block (weight_grad_block.h), its sums stay in the thread's
+ * scratch, [row][tap][lane], and are brought into the order of the weights at the end. Parts,
+ * blocks and chains depend on the geometry alone; where a piece would take long, it comes back for
+ * the rest of its pixels in further rounds, so that signals are answered in time.
  */
-#include "weight_grad.h"
+#include "weight_grad_block.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "panel.h"
 #include "../core/scratch.h"
+#include "panel_product.h"
 
 enum {
-    BLOCK_BYTES = 4096, /* of a panel row: a 4 x 6 tile of rows stays in L1 */
-    PANEL_BYTES = 512 * 1024,
+    PANEL_BYTES = 320 * 1024,
+    OPERAND_BYTES = 640 * 1024,
+    SUM_BYTES = 640 * 1024,
+    LANE_BYTES = 1024, /* of a pixel of the panel; half of it where several taps read it */
+    MOST_PIXELS = 1024,
+    MOST_COLUMNS = 512,
+    CHAIN = 256, /* pixels that are summed in one chain, about */
     WANTED_PIECES = 16,
-    MAX_PARTS = 16,
-    FREE_PARTIAL_BYTES = 1 << 20, /* partial sums may use this, or twice the weights */
-    MEND_LIST = 1024              /* non-finite gradients that are remembered for a channel */
+    PIECES_PER_THREAD = 8,
+    MAX_PARTS = 16
 };
+#define PART_FLOPS 4e6  /* that repay a partial sum */
+#define ROUND_FLOPS 6e8 /* of a piece: some milliseconds */
 
-typedef struct job {
-    npc_conv_problem *problem;
-    npc_window window;
-    int64_t size, rows, depth;     /* of a group: dy channels, (channel, tap) rows */
-    int64_t pixels, block, blocks; /* of the batch; pixels of a block; blocks */
-    int64_t stretch, stretches, parts;
-    int64_t panel_stride; /* elements; a vector more than the block, so that rows do not alias */
-    int flat_grad;        /* dy's pixels of an image follow each other and need no conversion */
-    char *partial;        /* (parts - 1, K, C/groups, KD, R, S) */
-} job;
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
-static void pack_block(const job *j, npc_packer *packer, npc_tile *tile, int64_t channel,
-                       int64_t k_begin, int64_t k_end, int64_t first, int64_t count, char *panel)
+typedef struct work {
+    npc_weight_grad_block block;
+    const void **row; /* where each row of the product starts */
+    char *started;    /* taps that have sums */
+    char *sums, *turned;
+} work;
+
+/* Elements of a row of sums. */
+static int64_t row_lanes(const npc_weight_grad_job *j, const npc_weight_grad_place *place)
 {
-    const int64_t lanes = (int64_t)j->problem->kernels->lanes * NPC_MAX_VECS;
-    for (int64_t p = 0; p < count; p += lanes) {
-        npc_tile_set(tile, &j->window, first + p, npc_min(lanes, count - p),
-                     j->problem->kernels->lanes);
-        packer->tap_begin = packer->tap_end = 0;
-        npc_panel_pack(packer, channel, k_begin, k_end, panel + p * j->size, j->panel_stride);
-    }
+    return npc_ceil_div(place->channels, j->lanes) * j->lanes;
 }
 
-/* Copies one channel of dy, pixels [first, first + count) of the batch, to consecutive elements. */
-static void stage_grad(const job *j, int64_t channel, int64_t first, int64_t count, char *to)
-{
-    const npc_array *y = &j->problem->arrays->y;
-    const npc_axis *axis = j->window.axis;
-    const int64_t width = axis[2].pixels, height = axis[1].pixels, image_pixels = j->window.pixels;
-    while (count > 0) {
-        const int64_t in_image = first % image_pixels, w = in_image % width;
-        const int64_t run = npc_min(width - w, count);
-        const char *from = y->data + first / image_pixels * y->stride[0] + channel * y->stride[1] +
-                           in_image / width / height * y->stride[2] +
-                           in_image / width % height * y->stride[3] + w * y->stride[4];
-        npc_read_run(y, from, y->stride[4], run, j->problem->dtype, to);
-        to += run * j->size;
-        first += run;
-        count -= run;
-    }
-}
-
-/* Multiplies all rows of dy with the packed panel: dw[row][k_begin ...] += or =. */
-static void multiply_block(const job *j, int64_t group, int64_t k_begin, int64_t k_end,
-                           int64_t first, int64_t count, int accumulate, const char *panel,
-                           char *stage, char *dw)
+/* sums[row][tap] += rows x panel, over the runs of a tap. */
+static void multiply(const npc_weight_grad_job *j, const npc_weight_grad_place *place, work *w,
+                     int64_t tap, int64_t runs)
 {
     const npc_kernels *kernels = j->problem->kernels;
-    const npc_array *y = &j->problem->arrays->y;
-    const int64_t image = first / j->window.pixels;
-    const int in_place = j->flat_grad && image == (first + count - 1) / j->window.pixels;
-    const int64_t row_tiles = npc_ceil_div(j->rows, kernels->max_dot_rows);
-    const int64_t col_tiles = npc_ceil_div(k_end - k_begin, kernels->max_dot_cols);
-    npc_dot_args args = {.depth = count,
-                         .b_stride = j->panel_stride,
-                         .c_stride = j->depth,
-                         .accumulate = accumulate};
+    const npc_weight_grad_block *b = &w->block;
+    const int64_t rows = j->padded ? place->units * j->taps : place->units;
+    const int64_t row_taps = j->padded ? 1 : j->taps, lanes = row_lanes(j, place);
+    const int64_t pixels = b->planes * (j->padded ? b->lines * b->columns : b->rows * b->width);
+    const int64_t vectors = npc_ceil_div(place->channels, j->lanes);
+    const int64_t tiles = npc_weight_grad_tiles(j, place->channels);
+    const int64_t blocks = npc_ceil_div(rows, kernels->max_rows[j->tile_vecs]);
+    npc_uk3_args args = {.run = b->run,
+                         .runs = runs,
+                         .a_step_bytes = j->padded ? j->axis[1].stride * j->size : j->size,
+                         .c_stride = row_taps * lanes,
+                         .accumulate = w->started[tap]};
 
-    for (int64_t r = 0; r < row_tiles; r++) {
-        const int64_t row = npc_split(j->rows, row_tiles, r);
-        const int rows = (int)(npc_split(j->rows, row_tiles, r + 1) - row);
-        for (int i = 0; i < rows; i++) {
-            const int64_t channel = group * j->rows + row + i;
-            if (in_place) {
-                args.a[i] = y->data + image * y->stride[0] + channel * y->stride[1] +
-                            first % j->window.pixels * j->size;
-            } else {
-                char *to = stage + i * j->panel_stride * j->size;
-                stage_grad(j, channel, first, count, to);
-                args.a[i] = to;
-            }
+    for (int64_t t = 0; t < tiles; t++) {
+        const int64_t first = npc_split(vectors, tiles, t), end = npc_split(vectors, tiles, t + 1);
+        args.pixel_bytes = (end - first) * j->lanes * j->size;
+        args.b_step_bytes = j->padded ? args.pixel_bytes : j->axis[1].stride * args.pixel_bytes;
+        args.b = b->panel + first * j->lanes * pixels * j->size;
+        for (int64_t r = 0; r < blocks; r++) {
+            const int64_t row = npc_split(rows, blocks, r), next = npc_split(rows, blocks, r + 1);
+            memcpy(args.a, w->row + row, (size_t)(next - row) * sizeof *w->row);
+            args.c = w->sums + ((row * row_taps + tap) * lanes + first * j->lanes) * j->size;
+            npc_run_uk3(kernels, (int)(next - row), (int)(end - first), &args);
         }
-        for (int64_t t = 0; t < col_tiles; t++) {
-            const int64_t col = npc_split(k_end - k_begin, col_tiles, t);
-            const int cols = (int)(npc_split(k_end - k_begin, col_tiles, t + 1) - col);
-            args.b = panel + col * j->panel_stride * j->size;
-            args.c = dw + ((group * j->rows + row) * j->depth + k_begin + col) * j->size;
-            npc_run_dot(kernels, rows, cols, &args);
-        }
+    }
+    w->started[tap] = 1;
+}
+
+static void run_block(const npc_weight_grad_job *j, const npc_weight_grad_place *place, work *w,
+                      int64_t index)
+{
+    npc_weight_grad_fill(j, place, index, &w->block);
+    for (int64_t u = 0; u < place->units; u++) {
+        if (!j->padded) w->row[u] = npc_weight_grad_row(j, place, &w->block, u, 0);
+        for (int64_t tap = 0; tap < j->taps && j->padded; tap++)
+            w->row[u * j->taps + tap] = npc_weight_grad_row(j, place, &w->block, u, tap);
+    }
+    for (int64_t tap = 0; tap < (j->padded ? 1 : j->taps); tap++) {
+        const int64_t runs = npc_weight_grad_runs(j, place, tap, &w->block);
+        if (runs > 0) multiply(j, place, w, tap, runs);
     }
 }
 
-/* A piece: one stretch of one group, over one part's blocks. */
+/* Taps that met no pixel. */
+static void clear_rest(const npc_weight_grad_job *j, const npc_weight_grad_place *place, work *w)
+{
+    const int64_t bytes = row_lanes(j, place) * j->size;
+    for (int64_t i = 0; i < place->units * j->taps; i++)
+        if (!w->started[j->padded ? 0 : i % j->taps]) memset(w->sums + i * bytes, 0, (size_t)bytes);
+}
+
+/* to[c * to_stride + tap] = or += from[tap][c], for `count` channels. */
+static void turn(const npc_weight_grad_job *j, const char *from, int64_t lanes, int64_t taps,
+                 int64_t count, char *to, int64_t to_stride, int add, char *turned)
+{
+    const npc_kernels *kernels = j->problem->kernels;
+    if (taps == 1 && to_stride == 1) {
+        if (add)
+            npc_run_add(kernels, to, from, count);
+        else
+            memcpy(to, from, (size_t)(count * j->size));
+        return;
+    }
+    npc_transpose_args args = {.from = from,
+                               .from_stride = lanes,
+                               .rows = taps,
+                               .cols = count,
+                               .to = add ? turned : to,
+                               .to_stride = add ? taps : to_stride};
+    npc_run_transpose(kernels, &args);
+    for (int64_t c = 0; c < count && add; c++)
+        npc_run_add(kernels, to + c * to_stride * j->size, turned + c * taps * j->size, taps);
+}
+
+/* From the order of the sums to that of the weights. */
+static void put_sums(const npc_weight_grad_job *j, const npc_weight_grad_place *place, work *w,
+                     int add, char *dw)
+{
+    const npc_conv_geometry *g = j->problem->geometry;
+    const int64_t lanes = row_lanes(j, place), depth = npc_group_in(g) * g->kernel[0];
+    const int64_t slices = g->kernel[0];
+    const int together = j->padded && slices == 1 && !add; /* all units by one transposition */
+    for (int64_t u = 0; u < (together ? 1 : place->units); u++) {
+        const int64_t unit = place->unit + u;
+        const int64_t k = place->group * npc_group_out(g) + (j->padded ? place->channel : unit);
+        const int64_t c = j->padded ? unit : place->channel;
+        turn(j, w->sums + u * j->taps * lanes * j->size, lanes,
+             together ? place->units * j->taps : j->taps, place->channels,
+             dw + (k * depth + c * slices + place->slice) * j->taps * j->size,
+             (j->padded ? depth : slices) * j->taps, add, w->turned);
+    }
+}
+
+typedef struct round_job {
+    const npc_weight_grad_job *job;
+    int64_t round;
+} round_job;
+
 static npc_status run_piece(void *context, int64_t piece, void *scratch)
 {
-    const job *j = context;
-    const npc_conv_problem *problem = j->problem;
-    const npc_conv_geometry *g = problem->geometry;
-    const int64_t part = piece / (j->stretches * g->groups);
-    const int64_t group = piece / j->stretches % g->groups, s = piece % j->stretches;
-    const int64_t k_begin = npc_split(j->depth, j->stretches, s);
-    const int64_t k_end = npc_split(j->depth, j->stretches, s + 1);
-    const int64_t first_block = npc_split(j->blocks, j->parts, part);
-    char *dw = part == 0 ? problem->arrays->weight
-                         : j->partial + (part - 1) * g->out_channels * j->depth * j->size;
-    char *cursor = scratch;
-    npc_tile *tile = npc_scratch_take(&cursor, sizeof *tile);
-    npc_packer packer = {.kernels = problem->kernels, .window = &j->window, .tile = tile};
-    packer.segments = npc_scratch_take(&cursor, npc_panel_table_bytes(&j->window));
-    char *stage = npc_scratch_take(&cursor, (size_t)(NPC_MAX_DOT_ROWS * j->panel_stride * j->size));
-    char *panel = cursor;
+    const round_job *r = context;
+    const npc_weight_grad_job *j = r->job;
+    const npc_conv_geometry *g = j->problem->geometry;
+    const int64_t vectors = npc_ceil_div(j->channels, j->lanes);
+    const int64_t channel_part = piece % j->channel_parts;
+    const int64_t unit_part = piece / j->channel_parts % j->unit_parts;
+    const int64_t rest = piece / j->channel_parts / j->unit_parts;
+    const int64_t part = rest / g->kernel[0] / g->groups;
+    npc_weight_grad_place place = {.slice = rest % g->kernel[0],
+                                   .group = rest / g->kernel[0] % g->groups};
+    place.unit = npc_split(j->units, j->unit_parts, unit_part);
+    place.units = npc_split(j->units, j->unit_parts, unit_part + 1) - place.unit;
+    place.channel = npc_split(vectors, j->channel_parts, channel_part) * j->lanes;
+    place.channels =
+        npc_min(npc_split(vectors, j->channel_parts, channel_part + 1) * j->lanes, j->channels) -
+        place.channel;
 
-    for (int64_t block = first_block; block < npc_split(j->blocks, j->parts, part + 1); block++) {
-        const int64_t first = block * j->block, count = npc_min(j->block, j->pixels - first);
-        pack_block(j, &packer, tile, group * npc_group_in(g), k_begin, k_end, first, count, panel);
-        multiply_block(j, group, k_begin, k_end, first, count, block > first_block, panel, stage,
-                       dw);
-    }
+    work w = {0};
+    char *cursor = scratch;
+    w.row = npc_scratch_take(&cursor,
+                             (size_t)(j->unit_block * (j->padded ? j->taps : 1)) * sizeof *w.row);
+    w.started = npc_scratch_take(&cursor, (size_t)j->taps);
+    w.sums = npc_scratch_take(&cursor, j->sum_bytes);
+    w.block.run = npc_scratch_take(&cursor, j->run_bytes);
+    w.block.panel = npc_scratch_take(&cursor, j->panel_bytes);
+    w.block.operand = npc_scratch_take(&cursor, j->operand_bytes);
+    w.block.stage = w.turned = npc_scratch_take(&cursor, j->stage_bytes);
+
+    memset(w.started, 0, (size_t)j->taps);
+    const int64_t stretches = j->parts * j->rounds, stretch = part * j->rounds + r->round;
+    for (int64_t b = npc_split(j->blocks, stretches, stretch);
+         b < npc_split(j->blocks, stretches, stretch + 1); b++)
+        run_block(j, &place, &w, b);
+    clear_rest(j, &place, &w);
+    put_sums(j, &place, &w, r->round > 0, npc_weight_part(&j->sums, part));
     return NPC_OK;
 }
 
-typedef struct mend_list {
-    int64_t count;
-    int64_t pixel[MEND_LIST];
-} mend_list;
+/* ---- planning -------------------------------------------------------------------------------- */
 
-static void pixel_coordinates(const npc_window *window, int64_t pixel, int64_t at[NPC_SPATIAL])
+static npc_positions positions_of(const npc_conv_geometry *g, int i)
 {
-    pixel %= window->pixels;
-    at[2] = pixel % window->axis[2].pixels;
-    at[1] = pixel / window->axis[2].pixels % window->axis[1].pixels;
-    at[0] = pixel / window->axis[2].pixels / window->axis[1].pixels;
+    const int64_t pad = g->pad_before[i];
+    npc_positions p = {.pad = pad, .taps = g->kernel[i], .step = g->stride[i], .stride = 1};
+    if (p.taps > 1) {
+        p.step = npc_greatest_common_divisor(g->stride[i], g->dilation[i]);
+        p.stride = g->stride[i] / p.step;
+        p.spacing = g->dilation[i] / p.step;
+    }
+    p.begin = npc_ceil_div(pad, p.step);
+    p.end = g->input[i] > 0 ? (g->input[i] - 1 + pad) / p.step + 1 : p.begin;
+    return p;
 }
 
-/* The source position of a tap of a pixel, or 0 if it lies in the padding. */
-static int tap_position(const npc_window *window, const int64_t pixel[NPC_SPATIAL], int64_t tap,
-                        int64_t at[NPC_SPATIAL])
+static int fits(const npc_weight_grad_job *j, int64_t lines, int64_t columns)
 {
-    const npc_axis *axis = window->axis;
-    const int64_t t[NPC_SPATIAL] = {tap / axis[2].taps / axis[1].taps,
-                                    tap / axis[2].taps % axis[1].taps, tap % axis[2].taps};
-    for (int i = 0; i < NPC_SPATIAL; i++) {
-        at[i] = npc_axis_source(&axis[i], pixel[i], t[i]);
-        if (!npc_axis_holds(&axis[i], at[i])) return 0;
+    const double panel = npc_weight_grad_panel_pixels(j, lines, columns) * (double)j->size;
+    const double operand = npc_weight_grad_operand_pixels(j, lines, columns) * (double)j->size;
+    return panel * (double)j->channel_block <= PANEL_BYTES &&
+           operand * (double)j->unit_block <= OPERAND_BYTES;
+}
+
+/* Cuts rows and lanes into parts whose sums stay in cache. */
+static void plan_parts(npc_weight_grad_job *j)
+{
+    const int64_t vectors = npc_ceil_div(j->channels, j->lanes);
+    const int64_t most = (j->taps < 4 || j->padded ? LANE_BYTES : LANE_BYTES / 2) / j->size;
+    j->channel_parts = npc_ceil_div(vectors * j->lanes, npc_max(most, j->lanes));
+    j->channel_block = npc_ceil_div(vectors, j->channel_parts) * j->lanes;
+    j->unit_block =
+        npc_min(npc_max(1, SUM_BYTES / (j->taps * j->channel_block * j->size)), j->units);
+    j->unit_parts = npc_ceil_div(j->units, j->unit_block);
+    j->unit_block = npc_ceil_div(j->units, j->unit_parts);
+}
+
+/* Cuts the pixels into blocks; returns 0 if the smallest is too large. */
+static int plan_blocks(npc_weight_grad_job *j)
+{
+    const npc_axis *axis = j->window.axis;
+    const int64_t size = j->size, height = axis[1].pixels;
+    if (j->taps > SUM_BYTES / (j->lanes * size)) return 0;
+    j->columns = npc_min(axis[2].pixels, MOST_COLUMNS);
+    while (j->columns > 1 && !fits(j, 1, j->columns)) j->columns = npc_ceil_div(j->columns, 2);
+    if (!fits(j, 1, j->columns)) return 0;
+    j->column_parts = npc_ceil_div(axis[2].pixels, j->columns);
+    j->columns = npc_ceil_div(axis[2].pixels, j->column_parts);
+    j->column_parts = npc_ceil_div(axis[2].pixels, j->columns);
+    j->chain_lines = npc_max(1, CHAIN / j->columns);
+
+    int64_t pixels = npc_min(MOST_PIXELS, PANEL_BYTES / (j->channel_block * size));
+    if (!j->padded) pixels = npc_min(pixels, OPERAND_BYTES / (j->unit_block * size));
+    j->lines = npc_max(1, npc_min(height, pixels / j->columns));
+    while (j->lines > 1 && !fits(j, j->lines, j->columns)) j->lines--;
+    if (j->lines < height && j->lines > j->chain_lines) j->lines -= j->lines % j->chain_lines;
+    j->line_parts = npc_ceil_div(height, j->lines);
+    j->block_planes = 1;
+    if (j->line_parts == 1 && j->column_parts == 1) {
+        const double panel = npc_weight_grad_panel_pixels(j, j->lines, j->columns);
+        const double operand = npc_weight_grad_operand_pixels(j, j->lines, j->columns);
+        const double most = PANEL_BYTES / (panel * (double)(j->channel_block * size) + 1);
+        const double fit = OPERAND_BYTES / (operand * (double)(j->unit_block * size) + 1);
+        const double wanted = (double)pixels / (double)(j->lines * j->columns);
+        const double planes = most < fit ? most : fit;
+        j->block_planes = npc_max(1, (int64_t)(planes < wanted ? planes : wanted));
+        j->block_planes = npc_min(j->block_planes, npc_ceil_div(j->planes, j->parts));
     }
+    j->blocks = npc_ceil_div(j->planes, j->block_planes) * j->line_parts * j->column_parts;
     return 1;
 }
 
-static double grad_at(const job *j, int64_t channel, int64_t pixel)
+/* Which operand is transposed: the one that leaves fewer lanes unused. */
+static void choose_sides(npc_weight_grad_job *j)
 {
-    const npc_array *y = &j->problem->arrays->y;
-    int64_t at[NPC_SPATIAL];
-    pixel_coordinates(&j->window, pixel, at);
-    return npc_load(y->data + pixel / j->window.pixels * y->stride[0] + channel * y->stride[1] +
-                        at[0] * y->stride[2] + at[1] * y->stride[3] + at[2] * y->stride[4],
-                    y->dtype, y->swapped);
+    const npc_conv_geometry *g = j->problem->geometry;
+    const int64_t in = npc_group_in(g), out = npc_group_out(g), lanes = j->lanes;
+    const double in_use = (double)in / (double)(npc_ceil_div(in, lanes) * lanes);
+    const double out_use = (double)out / (double)(npc_ceil_div(out, lanes) * lanes);
+    j->padded = in < lanes && out_use > 1.2 * in_use;
+    j->units = j->padded ? in : out;
+    j->channels = j->padded ? out : in;
 }
 
-/* One element by the definition, taps in the padding skipped. */
-static double element(const job *j, int64_t channel, int64_t c, int64_t tap)
+static int plan(npc_weight_grad_job *j)
 {
-    const npc_array *x = &j->problem->arrays->x;
-    double sum = 0;
-    for (int64_t pixel = 0; pixel < j->pixels; pixel++) {
-        int64_t coordinates[NPC_SPATIAL], at[NPC_SPATIAL];
-        pixel_coordinates(&j->window, pixel, coordinates);
-        if (!tap_position(&j->window, coordinates, tap, at)) continue;
-        const char *from = x->data + pixel / j->window.pixels * x->stride[0] + c * x->stride[1] +
-                           at[0] * x->stride[2] + at[1] * x->stride[3] + at[2] * x->stride[4];
-        sum += grad_at(j, channel, pixel) * npc_load(from, x->dtype, x->swapped);
-        if (sum != sum) break;
-    }
-    return sum;
+    const npc_conv_geometry *g = j->problem->geometry;
+    j->size = (int64_t)npc_dtype_size(j->problem->dtype);
+    j->lanes = j->problem->kernels->lanes;
+    j->taps = g->kernel[1] * g->kernel[2];
+    j->planes = g->batch * g->output[0];
+    for (int i = 0; i < 2; i++) j->axis[i] = positions_of(g, i + 1);
+    choose_sides(j);
+    plan_parts(j);
+    const double flops = npc_conv_flops(g);
+    const int64_t pieces = g->groups * g->kernel[0] * j->unit_parts * j->channel_parts;
+    const int64_t wanted = npc_min(npc_ceil_div(WANTED_PIECES, pieces), MAX_PARTS);
+    j->parts = npc_max(1, npc_min(wanted, (int64_t)(flops / PART_FLOPS)));
+    if (!plan_blocks(j)) return 0;
+    j->parts = npc_weight_parts_most(j->problem, npc_min(j->parts, j->blocks));
+    const double each = flops / (double)(pieces * j->parts);
+    j->rounds = npc_min((int64_t)(each / ROUND_FLOPS) + 1, npc_ceil_div(j->blocks, j->parts));
+    return 1;
 }
 
-/* Zero in the padding times a non-finite gradient is NaN where the definition skips the product. A
- * NaN is computed again if such a gradient meets the padding under its tap. */
-static npc_status mend_channel(void *context, int64_t channel, void *scratch)
-{
-    const job *j = context;
-    const npc_conv_problem *problem = j->problem;
-    char *row = (char *)problem->arrays->weight + channel * j->depth * j->size;
-    mend_list *list = scratch;
-
-    if (NPC_LIKELY(!npc_run_has_nan(problem->kernels, row, j->depth, 1, j->depth))) return NPC_OK;
-    list->count = 0;
-    for (int64_t p = 0; p < j->pixels && list->count < MEND_LIST; p++)
-        if (!isfinite(grad_at(j, channel, p))) list->pixel[list->count++] = p;
-    for (int64_t k = 0; k < j->depth; k++) {
-        const double now = npc_load(row + k * j->size, problem->dtype, 0);
-        int meets_padding = list->count == MEND_LIST;
-        if (now == now) continue;
-        for (int64_t i = 0; i < list->count && !meets_padding; i++) {
-            int64_t pixel[NPC_SPATIAL], at[NPC_SPATIAL];
-            pixel_coordinates(&j->window, list->pixel[i], pixel);
-            meets_padding = !tap_position(&j->window, pixel, k % j->window.taps, at);
-        }
-        if (!meets_padding) continue;
-        const int64_t group = channel / j->rows;
-        const double value =
-            element(j, channel, group * npc_group_in(problem->geometry) + k / j->window.taps,
-                    k % j->window.taps);
-        npc_store(row + k * j->size, problem->dtype, value);
-    }
-    return NPC_OK;
-}
-
-static npc_status add_parts(void *context, int64_t channel, void *scratch)
-{
-    (void)scratch;
-    const job *j = context;
-    const int64_t row_bytes = j->depth * j->size;
-    for (int64_t part = 1; part < j->parts; part++)
-        npc_run_add(j->problem->kernels, (char *)j->problem->arrays->weight + channel * row_bytes,
-                    j->partial +
-                        ((part - 1) * j->problem->geometry->out_channels + channel) * row_bytes,
-                    j->depth);
-    return NPC_OK;
-}
-
-static void plan_blocks(job *j)
+/* What does not show in the bits: more parts where there are more threads, and memory. */
+static void plan_memory(npc_weight_grad_job *j)
 {
     const npc_conv_geometry *g = j->problem->geometry;
     const npc_array *y = &j->problem->arrays->y;
-    const int64_t lanes = j->problem->kernels->lanes;
-    const int64_t weights = g->out_channels * j->depth * j->size;
+    const int threads = j->problem->team->threads;
+    const int64_t pieces = g->groups * g->kernel[0] * j->channel_parts * j->parts;
+    const int64_t most = npc_max(1, j->units / NPC_MAX_ROWS);
 
-    j->pixels = g->batch * j->window.pixels;
-    j->block = npc_min(BLOCK_BYTES / j->size, npc_ceil_div(j->pixels, lanes) * lanes);
-    j->blocks = npc_ceil_div(j->pixels, j->block);
-    j->panel_stride = j->block + lanes;
-    j->stretches = npc_ceil_div(j->depth, PANEL_BYTES / (j->panel_stride * j->size));
-    if (j->stretches * g->groups < WANTED_PIECES) { /* shorter ones, but whole tiles of columns */
-        const int64_t most = npc_ceil_div(j->depth, 4 * NPC_MAX_DOT_COLS);
-        j->stretches = npc_max(j->stretches, npc_min(most, npc_ceil_div(WANTED_PIECES, g->groups)));
+    if (threads > 1 && pieces * j->unit_parts < threads * PIECES_PER_THREAD) {
+        const int64_t wanted = npc_ceil_div(threads * PIECES_PER_THREAD, pieces);
+        j->unit_parts = npc_max(j->unit_parts, npc_min(most, wanted));
     }
-    j->parts = npc_ceil_div(WANTED_PIECES, j->stretches * g->groups);
-    j->parts = npc_min(j->parts, 1 + npc_max(2, FREE_PARTIAL_BYTES / npc_max(weights, 1)));
-    j->parts = npc_min(npc_min(j->parts, MAX_PARTS), j->blocks);
-    j->flat_grad = npc_is_plain(y, j->problem->dtype) && npc_pixels_follow(y, &j->window, j->size);
+    j->unit_block = npc_ceil_div(j->units, j->unit_parts);
+    j->in_place =
+        npc_is_plain(y, j->problem->dtype) && (g->output[2] == 1 || y->stride[4] == j->size);
+    j->tile_vecs = npc_choose_tile_vecs(
+        j->problem->kernels, j->unit_block * (j->padded ? j->taps : 1), j->channel_block);
+    const int64_t pixels =
+        j->block_planes * (int64_t)npc_weight_grad_panel_pixels(j, j->lines, j->columns);
+    const int64_t row =
+        npc_max((int64_t)npc_weight_grad_panel_pixels(j, 1, j->columns), j->columns);
+    j->panel_bytes = (size_t)(pixels * j->channel_block * j->size);
+    j->sum_bytes = (size_t)(j->unit_block * j->taps * j->channel_block * j->size);
+    j->run_bytes = (size_t)(j->block_planes * j->lines) * sizeof(npc_uk3_run);
+    j->operand_bytes = 0;
+    if (j->padded || !j->in_place)
+        j->operand_bytes =
+            (size_t)(j->block_planes *
+                     (int64_t)npc_weight_grad_operand_pixels(j, j->lines, j->columns) *
+                     j->unit_block * j->size);
+    j->stage_bytes = (size_t)(npc_max(j->lanes * row, j->taps * j->channel_block) * j->size);
 }
 
-npc_status npc_weight_grad(npc_conv_problem *problem, int vector_loads)
+npc_status npc_weight_grad(npc_conv_problem *problem)
 {
     const npc_conv_geometry *g = problem->geometry;
-    job j = {.problem = problem,
-             .size = (int64_t)npc_dtype_size(problem->dtype),
-             .rows = npc_group_out(g),
-             .depth = npc_conv_depth(g)};
-    const int64_t weights = g->out_channels * j.depth * j.size;
+    npc_weight_grad_job j = {.problem = problem};
 
-    if (weights == 0) return NPC_OK;
+    if (g->out_channels * npc_conv_depth(g) == 0) return NPC_OK;
     npc_window_forward(&j.window, g, &problem->arrays->x, problem->dtype);
-    if (!vector_loads) j.window.load_step = 0;
-    if (g->batch * j.window.pixels == 0) {
-        memset(problem->arrays->weight, 0, (size_t)weights);
-        return NPC_OK;
+    if (g->batch * j.window.pixels == 0 || !plan(&j)) return npc_weight_grad_dot(problem, 1);
+    plan_memory(&j);
+    const int64_t pieces = g->groups * g->kernel[0] * j.unit_parts * j.channel_parts * j.parts;
+    const size_t scratch =
+        j.panel_bytes + j.operand_bytes + j.stage_bytes + j.run_bytes + j.sum_bytes +
+        (size_t)(j.taps + j.unit_block * (j.padded ? j.taps : 1) * 8) + 7 * NPC_CACHE_LINE;
+    npc_status status = npc_weight_parts_start(&j.sums, problem, j.parts);
+    for (int64_t round = 0; round < j.rounds && status == NPC_OK; round++) {
+        round_job r = {&j, round};
+        status = npc_parallel_for(problem->team, pieces, scratch, run_piece, &r);
     }
-    plan_blocks(&j);
-    if (j.parts > 1) {
-        j.partial = npc_shared_workspace(problem, (j.parts - 1) * weights);
-        if (!j.partial) return NPC_NO_MEMORY;
+    status = npc_weight_parts_finish(&j.sums, status);
+    return status == NPC_OK && j.padded ? npc_weight_grad_mend(problem, &j.window) : status;
+}
+
+/* ---- the prediction -------------------------------------------------------------------------- */
+
+enum {
+    CALL,
+    MULTIPLIES, /* vector multiply-adds */
+    LOADS,      /* vectors of the panel that UK3 loads */
+    SUMS,       /* vectors of sums that are added to, once for each chain */
+    TURNED,     /* vectors of the panel that are transposed */
+    COPIED,     /* elements of padded rows */
+    KERNELS,    /* calls of UK3 */
+    RUNS,       /* that they go through */
+    RESULTS,    /* elements */
+    UNFIT       /* multiply-adds, where dot products are taken instead */
+};
+
+void npc_weight_grad_features(const npc_conv_problem *problem, double *feature)
+{
+    static const npc_array none = {0};
+    npc_conv_geometry g = *problem->geometry;
+    npc_conv_problem one = *problem;
+    npc_weight_grad_job j = {.problem = &one};
+    g.batch = 1;
+    one.geometry = &g;
+    npc_window_forward(&j.window, &g, &none, problem->dtype);
+    feature[CALL] = 1;
+    if (g.out_channels * npc_conv_depth(&g) == 0) return;
+    if (!plan(&j)) {
+        feature[UNFIT] = 0.5 * npc_conv_flops(&g) / problem->kernels->lanes;
+        return;
     }
-    const int64_t longest = npc_ceil_div(j.depth, j.stretches);
-    const size_t scratch = npc_round_up(sizeof(npc_tile), 64) +
-                           npc_round_up(npc_panel_table_bytes(&j.window), 64) +
-                           (size_t)((NPC_MAX_DOT_ROWS + longest) * j.panel_stride * j.size) + 64;
-    npc_status status =
-        npc_parallel_for(problem->team, j.stretches * g->groups * j.parts, scratch, run_piece, &j);
-    if (status == NPC_OK && j.parts > 1)
-        status = npc_parallel_for(problem->team, g->out_channels, 0, add_parts, &j);
-    if (status == NPC_OK)
-        status =
-            npc_parallel_for(problem->team, g->out_channels, sizeof(mend_list), mend_channel, &j);
-    free(j.partial);
-    return status;
+    const int64_t unit_rows = j.padded ? j.taps : 1;
+    const int vecs =
+        npc_choose_tile_vecs(problem->kernels, j.unit_block * unit_rows, j.channel_block);
+    const double most_rows = problem->kernels->max_rows[vecs];
+    const double groups = (double)g.groups * (double)g.kernel[0];
+    const double pixels = npc_count(g.output), lines = (double)g.output[0] * (double)g.output[1];
+    const double vectors = ceil((double)j.channels / (double)j.lanes);
+    const double rows = (double)(j.units * unit_rows), taps = j.padded ? 1 : (double)j.taps;
+    const double row_blocks =
+        (double)j.unit_parts * ceil((double)(j.unit_block * unit_rows) / most_rows);
+    const double tiles = ceil(vectors / vecs), calls = groups * taps * tiles * row_blocks;
+    const double chains = ceil(lines / (double)j.chain_lines) * (double)j.column_parts;
+    const double planes = (double)g.output[0] * (double)(j.line_parts * j.column_parts);
+
+    feature[MULTIPLIES] = groups * taps * rows * vectors * pixels;
+    feature[LOADS] = groups * taps * vectors * pixels * row_blocks;
+    feature[SUMS] = groups * taps * rows * vectors * chains;
+    feature[TURNED] = groups * vectors * planes * (double)j.unit_parts *
+                      npc_weight_grad_panel_pixels(&j, j.lines, j.columns);
+    if (j.padded)
+        feature[COPIED] = groups * (double)j.units * planes * (double)j.channel_parts *
+                          npc_weight_grad_operand_pixels(&j, j.lines, j.columns);
+    feature[KERNELS] = calls * (double)j.blocks;
+    feature[RUNS] = calls * (j.taps == 1 && !j.padded ? chains : lines * (double)j.column_parts);
+    feature[RESULTS] = (double)g.out_channels * (double)npc_conv_depth(&g);
 }

@@ -159,8 +159,7 @@ static int find_transform(int64_t taps, int tile, npc_winograd_transform *transf
 static const char *describe(const npc_conv_problem *p, int tile, npc_winograd_view *view)
 {
     const npc_conv_geometry *g = p->geometry;
-    const int forward = p->operation == NPC_FORWARD;
-    if (p->operation == NPC_WEIGHT_GRAD) return "it computes no weight gradients";
+    const int forward = p->operation != NPC_INPUT_GRAD; /* the weight gradient's view, too */
     if (p->strict) return "precision='strict' asks for direct summation";
     if (g->kernel[0] > 1 || g->input[0] != 1 || g->pad_before[0] || g->pad_after[0])
         return "it is for one or two spatial dimensions";
@@ -187,6 +186,11 @@ static const char *describe(const npc_conv_problem *p, int tile, npc_winograd_vi
         if (axis->source < axis->step || axis->first + (g->kernel[i + 1] - 1) * axis->step < 0 ||
             axis->first + axis->target > axis->source)
             return "some windows lie in the padding with all of their taps";
+        /* Likewise for taps that meet no pixel, whose gradient is zero. */
+        if (p->operation == NPC_WEIGHT_GRAD &&
+            (axis->first + axis->target <= 0 ||
+             axis->first + (g->kernel[i + 1] - 1) * axis->step >= axis->source))
+            return "some taps lie in the padding of all pixels";
     }
     if (view->axis[0].transform == NPC_WINOGRAD_NONE &&
         view->axis[1].transform == NPC_WINOGRAD_NONE)
@@ -272,6 +276,7 @@ static npc_status run(npc_conv_problem *p, int tile)
     npc_status status;
 
     describe(p, tile, &j.view);
+    if (p->operation == NPC_WEIGHT_GRAD) return npc_winograd_weight_grad(p, &j.view);
     j.view.source = forward ? p->arrays->x : p->arrays->y;
     j.view.target = forward ? p->arrays->y : p->arrays->x;
     j.view.weight = p->arrays->weight;
@@ -358,6 +363,10 @@ static void features(const npc_conv_problem *p, int tile, double *feature)
 {
     npc_winograd_job j = {.batch = 1, .groups = 1, .size = (int64_t)npc_dtype_size(p->dtype)};
     describe(p, tile, &j.view);
+    if (p->operation == NPC_WEIGHT_GRAD) {
+        npc_winograd_weight_grad_features(p, &j.view, feature);
+        return;
+    }
     plan(&j, 1);
     const npc_winograd_axis *across = &j.view.axis[0], *along = &j.view.axis[1];
     const double groups = (double)p->geometry->groups, depth = (double)j.view.channels;

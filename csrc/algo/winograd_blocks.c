@@ -30,9 +30,7 @@ void npc_winograd_set_up_block(const npc_winograd_job *j, npc_winograd_block *b,
     }
 }
 
-/* Which part of the tiles has a point: those left out by edge tiles are the last but one and the
- * one before. */
-static int part_of_point(const npc_winograd_job *j, int64_t point)
+int npc_winograd_part_of_point(const npc_winograd_job *j, int64_t point)
 {
     int part = 0;
     for (int i = 0; i < 2; i++) {
@@ -129,7 +127,7 @@ void npc_winograd_multiply(const npc_winograd_job *j, const npc_winograd_block *
     npc_uk1_args args = {.blocks = 1, .b_stride = width, .last_lanes = (int32_t)lanes};
 
     for (int64_t point = 0; point < j->points; point++) {
-        const int part = part_of_point(j, point), tiles = b->part_tiles[part];
+        const int part = npc_winograd_part_of_point(j, point), tiles = b->part_tiles[part];
         const int16_t *slot = b->part[part];
         for (int64_t d = first; d < last; d++) {
             const int64_t k = npc_split(j->view.channels, j->depth_blocks, d);

@@ -3,6 +3,7 @@
 #ifndef NPC_ALGO_WINOGRAD_BLOCKS_H
 #define NPC_ALGO_WINOGRAD_BLOCKS_H
 
+#include "../plan/conv_plan.h"
 #include "winograd_tiles.h"
 
 enum {
@@ -42,6 +43,10 @@ typedef struct npc_winograd_block {
 
 void npc_winograd_set_up_block(const npc_winograd_job *j, npc_winograd_block *b, int64_t index);
 
+/* Which part of the tiles has a point: those left out by edge tiles are the last but one and the
+ * one before. */
+int npc_winograd_part_of_point(const npc_winograd_job *j, int64_t point);
+
 npc_winograd_view npc_winograd_view_of_group(const npc_winograd_job *j, int64_t group);
 
 /* The first output channel of a panel; that of the panel behind the last is their end. */
@@ -65,5 +70,10 @@ void npc_winograd_multiply(const npc_winograd_job *j, const npc_winograd_block *
 void npc_winograd_transform_products(const npc_winograd_job *j, const npc_winograd_view *view,
                                      const npc_winograd_block *b, int64_t panel,
                                      const char *products, char *scratch);
+
+/* The weight gradient, for a view of the forward convolution; and what it counts. */
+npc_status npc_winograd_weight_grad(npc_conv_problem *problem, const npc_winograd_view *view);
+void npc_winograd_weight_grad_features(const npc_conv_problem *problem,
+                                       const npc_winograd_view *view, double *feature);
 
 #endif

@@ -75,15 +75,15 @@ size_t npc_winograd_run_bytes(const npc_winograd_view *view, int64_t groups)
     return lay_out(&m, view, groups, NULL);
 }
 
-/* A row of `count` pixels of some channels, from column `column` of the source on, as vectors of
- * channels; zeros where there is no source. */
-static void gather_row(const npc_winograd_view *view, const char *plane, int64_t channels,
-                       int64_t column, int64_t count, char *to, char *planar)
+/* A row of `count` pixels of some channels of an array, from column `column` on, as vectors of
+ * channels; zeros outside of its `width` columns. */
+static void gather_row(const npc_winograd_view *view, const npc_array *s, int64_t width,
+                       const char *plane, int64_t channels, int64_t column, int64_t count, char *to,
+                       char *planar)
 {
-    const npc_array *s = &view->source;
     const int64_t size = (int64_t)npc_dtype_size(view->dtype), lanes = view->kernels->lanes;
     const int64_t begin = npc_min(npc_max(0, -column), count);
-    const int64_t end = npc_max(begin, npc_min(count, view->axis[1].source - column));
+    const int64_t end = npc_max(begin, npc_min(count, width - column));
     const char *from = plane + (column + begin) * s->stride[4];
     npc_transpose_args args = {.from = from,
                                .from_stride = s->stride[1] / size,
@@ -134,11 +134,39 @@ void npc_winograd_run_input(const npc_winograd_run *run, const npc_winograd_view
             continue;
         }
         char *pixels = m.pixels + i * columns * lanes * size;
-        gather_row(view, plane + row * s->stride[3], npc_min(lanes, view->channels - channel), w,
-                   columns, pixels, m.planar);
+        gather_row(view, s, along->source, plane + row * s->stride[3],
+                   npc_min(lanes, view->channels - channel), w, columns, pixels, m.planar);
         args.row[i] = pixels;
     }
     npc_run_winograd_input(view->kernels, &args);
+}
+
+void npc_winograd_run_grad(const npc_winograd_run *run, const npc_winograd_view *view, int64_t row,
+                           void *to, int64_t point_stride, int64_t tile_stride, char *scratch)
+{
+    const npc_winograd_axis *across = &view->axis[0], *along = &view->axis[1];
+    const npc_array *t = &view->target;
+    const int64_t lanes = view->kernels->lanes, size = (int64_t)npc_dtype_size(view->dtype);
+    const int64_t columns = result_columns(along, run->groups);
+    const int64_t h = npc_winograd_pixel(across, run->tile_row);
+    const int64_t w = npc_winograd_pixel(along, run->first_group * along->step);
+    const char *plane = t->data + run->image * t->stride[0] + row * t->stride[1];
+    run_memory m;
+    lay_out(&m, view, run->groups, scratch);
+    npc_winograd_grad_args args = {
+        .tiles = &run->tiles, .to = to, .point_stride = point_stride, .tile_stride = tile_stride};
+
+    memset(m.zeros, 0, (size_t)(columns * lanes * size));
+    for (int i = 0; i < npc_winograd_outputs(run->tiles.transform[0]); i++) {
+        const int64_t y = h + i * across->step;
+        args.row[i] = m.zeros;
+        if (y >= across->target) continue;
+        char *pixels = m.results + i * columns * lanes * size;
+        gather_row(view, t, along->target, plane + y * t->stride[3],
+                   npc_min(lanes, view->rows - row), w, columns, pixels, m.planar);
+        args.row[i] = pixels;
+    }
+    npc_run_winograd_grad(view->kernels, &args);
 }
 
 /* The view as a window, for results by the definition. */

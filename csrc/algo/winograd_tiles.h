@@ -67,6 +67,10 @@ void npc_winograd_run_input(const npc_winograd_run *run, const npc_winograd_view
                             int64_t channel, void *to, int64_t point_stride, int64_t tile_stride,
                             char *scratch);
 
+/* For the weight gradient: the same of a run's tiles of the target, from `row` on. */
+void npc_winograd_run_grad(const npc_winograd_run *run, const npc_winograd_view *view, int64_t row,
+                           void *to, int64_t point_stride, int64_t tile_stride, char *scratch);
+
 /* Transforms `lanes` target channels from `row` on back and stores them, bias added. Tiles that are
  * not finite are computed again from the definition. */
 void npc_winograd_run_output(const npc_winograd_run *run, const npc_winograd_view *view,

@@ -86,6 +86,28 @@ typedef struct npc_uk2_args {
                          * a fence must follow before other threads may read c */
 } npc_uk2_args;
 
+/* UK3, rows x lanes over stretches of pixels: c[i * c_stride + j] = sum over the pixels of all runs
+ * of a[i][pixel] * b[pixel][j]. Pixel p < count of a run lies at a[i] + offset_bytes + p *
+ * a_step_bytes and at b + pixel * pixel_bytes + p * b_step_bytes. Chains of fused multiply-adds
+ * from zero go through the runs up to one marked `last`, as the last of all is; chains are added in
+ * order, to what c holds if `accumulate` is set. */
+typedef struct npc_uk3_run {
+    int64_t offset_bytes;
+    int32_t pixel, count;
+    int32_t last;
+} npc_uk3_run;
+
+typedef struct npc_uk3_args {
+    const npc_uk3_run *run;
+    int64_t runs;
+    const void *a[NPC_MAX_ROWS];
+    const void *b;
+    int64_t a_step_bytes, b_step_bytes, pixel_bytes;
+    void *c;
+    int64_t c_stride;
+    int32_t accumulate;
+} npc_uk3_args;
+
 /* Spreads rows of an image: element j of row i of tap t becomes the image's element
  * (from + i * row_stride_bytes + tap[t].offset_bytes)[(j - begin) * step] if begin <= j < end, else
  * zero, for 0 <= j < count. Of each tap's rows the first and last few are zero. Rows of a tap
@@ -125,6 +147,7 @@ typedef struct npc_dot_args {
 
 typedef void npc_uk1_fn(const npc_uk1_args *args);
 typedef void npc_uk2_fn(const npc_uk2_args *args);
+typedef void npc_uk3_fn(const npc_uk3_args *args);
 typedef void npc_spread_fn(const npc_spread_args *args);
 typedef void npc_pack_fn(const npc_pack_args *args);
 typedef void npc_dot_fn(const npc_dot_args *args);
@@ -267,6 +290,33 @@ typedef struct npc_depthwise_args {
 } npc_depthwise_args;
 typedef void npc_depthwise_3x3_fn(const npc_depthwise_args *args);
 typedef void npc_depthwise_5x5_fn(const npc_depthwise_args *args);
+
+/* Its weight gradient: `size` * `size` vectors, sums[r][s] = the sum over all t, i of
+ *     grad[t][i] * plane[first_row + t * step + r][first_column + i * step + s],
+ * spread over the lanes, each lane one chain; added to what `sums` holds if `accumulate` is set.
+ * Rows and columns outside the plane as above; size 3 or 5, step 1 or 2. */
+typedef struct npc_depthwise_grad_args {
+    int64_t size, step, rows, columns;
+    const void *plane;
+    int64_t row_stride_bytes, height, width, first_row, first_column;
+    const void *grad;
+    int64_t grad_stride_bytes;
+    void *sums;
+    int32_t accumulate;
+} npc_depthwise_grad_args;
+typedef void npc_depthwise_grad_fn(const npc_depthwise_grad_args *args);
+
+/* A row of its input gradient at step 2: to[2 * i + (s - parity) % 2] is the sum over terms and
+ * taps s of weight[term][s] * row[term][i + offset[s]], in that order, elements outside [0, width)
+ * counting as zero. */
+enum { NPC_UP_TERMS = 16, NPC_UP_TAPS = 8 };
+typedef struct npc_depthwise_up_args {
+    int64_t terms, taps, parity, width, count; /* parity: of the taps that meet to[0] */
+    const void *row[NPC_UP_TERMS], *weight[NPC_UP_TERMS];
+    int64_t offset[NPC_UP_TAPS];
+    void *to;
+} npc_depthwise_up_args;
+typedef void npc_depthwise_up_fn(const npc_depthwise_up_args *args);
 
 /* Any depthwise convolution, up to NPC_DEPTHWISE_ROWS rows: to[t][i] = sum over r < tap_rows,
  * s < taps of weight[r][s] * row[t * tap_rows + r][offset[s] + i], likewise in chains, which end
@@ -536,6 +586,27 @@ typedef struct npc_integer_product_args {
 } npc_integer_product_args;
 typedef void npc_integer_product_fn(const npc_integer_product_args *args);
 
+/* For the weight gradient. From dy to the points: row[i], its pixels as vectors of output channels;
+ * to[(i * points1 + j) * point_stride + t * tile_stride]: the transformed tiles. */
+typedef struct npc_winograd_grad_args {
+    const npc_winograd_tiles *tiles;
+    const void *row[NPC_WINOGRAD_MAX_OUTPUTS];
+    void *to;
+    int64_t point_stride, tile_stride;
+} npc_winograd_grad_args;
+typedef void npc_winograd_grad_fn(const npc_winograd_grad_args *args);
+
+/* From sums at the points, vectors from[point * point_stride + filter * filter_stride], to those of
+ * the taps, to[filter][tap]. */
+typedef struct npc_winograd_taps_args {
+    npc_winograd_transform transform[2];
+    int64_t filters;
+    const void *from;
+    int64_t point_stride, filter_stride;
+    void *to;
+} npc_winograd_taps_args;
+typedef void npc_winograd_taps_fn(const npc_winograd_taps_args *args);
+
 typedef struct npc_kernels {
     int isa;
     npc_dtype dtype;
@@ -545,6 +616,7 @@ typedef struct npc_kernels {
     npc_uk1_fn *uk1[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_uk1_fn *uk1_pack[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_uk2_fn *uk2[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
+    npc_uk3_fn *uk3[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_dot_fn *dot[NPC_MAX_DOT_ROWS + 1][NPC_MAX_DOT_COLS + 1];
 #define NPC_KERNEL(name) npc_##name##_fn *name;
 #include "kernels.def"
@@ -574,6 +646,7 @@ void npc_run_small(const npc_kernels *kernels, const npc_small_args *args);
 int64_t npc_run_unpool_pixels(const npc_kernels *kernels, const npc_unpool_pixels_args *args);
 int npc_run_in_range(const npc_kernels *kernels, const int64_t *from, int64_t count, int64_t limit);
 void npc_run_uk2(const npc_kernels *kernels, int rows, int vecs, const npc_uk2_args *args);
+void npc_run_uk3(const npc_kernels *kernels, int rows, int vecs, const npc_uk3_args *args);
 int npc_run_all_finite(const npc_kernels *kernels, const void *from, int64_t count);
 void npc_run_fence(const npc_kernels *kernels);
 void npc_run_collect(const npc_kernels *kernels, const void *from, const int64_t *offset_bytes,

@@ -71,7 +71,8 @@ typedef uint64_t f64_bits __attribute__((vector_size(sizeof(f64_vec))));
 
 #define NPC_TILE(rows, vecs)                                                                       \
     npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs), NPC_NAME(uk1_pack_##rows##x##vecs);                  \
-    npc_uk2_fn NPC_NAME(uk2_##rows##x##vecs);
+    npc_uk2_fn NPC_NAME(uk2_##rows##x##vecs);                                                      \
+    npc_uk3_fn NPC_NAME(uk3_##rows##x##vecs);
 #define NPC_DOT(rows, cols) npc_dot_fn NPC_NAME(dot_##rows##x##cols);
 #define NPC_KERNEL(name) npc_##name##_fn NPC_NAME(name);
 #include "../kernels.def"

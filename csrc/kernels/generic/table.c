@@ -13,7 +13,8 @@ const npc_kernels NPC_NAME(kernels) = {
     .uk1[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk1_##rows##x##vecs) : NULL,         \
     .uk1_pack[vecs][rows] =                                                                        \
         rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk1_pack_##rows##x##vecs) : NULL,                   \
-    .uk2[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk2_##rows##x##vecs) : NULL,
+    .uk2[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk2_##rows##x##vecs) : NULL,         \
+    .uk3[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk3_##rows##x##vecs) : NULL,
 #define NPC_DOT(rows, cols)                                                                        \
     .dot[rows][cols] =                                                                             \
         rows <= NPC_DOT_ROWS && cols <= NPC_DOT_COLS ? NPC_NAME(dot_##rows##x##cols) : NULL,
