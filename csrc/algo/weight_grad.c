@@ -267,6 +267,13 @@ static void choose_sides(npc_weight_grad_job *j)
     const double in_use = (double)in / (double)(npc_ceil_div(in, lanes) * lanes);
     const double out_use = (double)out / (double)(npc_ceil_div(out, lanes) * lanes);
     j->padded = in < lanes && out_use > 1.2 * in_use;
+    j->pointwise = npc_volume(g->kernel) == 1;
+    for (int i = 0; i < NPC_SPATIAL; i++)
+        j->pointwise &= g->stride[i] == 1 && g->pad_before[i] == 0 && g->output[i] == g->input[i];
+    /* Pixels are transposed for each image, sums once. */
+    if (j->pointwise && out_use >= in_use &&
+        (double)(in - out) * npc_count(g->output) > 2 * (double)in * (double)out)
+        j->padded = 1;
     j->units = j->padded ? in : out;
     j->channels = j->padded ? out : in;
 }
@@ -296,7 +303,8 @@ static int plan(npc_weight_grad_job *j)
 static void plan_memory(npc_weight_grad_job *j)
 {
     const npc_conv_geometry *g = j->problem->geometry;
-    const npc_array *y = &j->problem->arrays->y;
+    const npc_conv_arrays *arrays = j->problem->arrays;
+    const npc_array *rows = j->padded ? &arrays->x : &arrays->y;
     const int threads = j->problem->team->threads;
     const int64_t pieces = g->groups * g->kernel[0] * j->channel_parts * j->parts;
     const int64_t most = npc_max(1, j->units / NPC_MAX_ROWS);
@@ -306,8 +314,8 @@ static void plan_memory(npc_weight_grad_job *j)
         j->unit_parts = npc_max(j->unit_parts, npc_min(most, wanted));
     }
     j->unit_block = npc_ceil_div(j->units, j->unit_parts);
-    j->in_place =
-        npc_is_plain(y, j->problem->dtype) && (g->output[2] == 1 || y->stride[4] == j->size);
+    j->in_place = (!j->padded || j->pointwise) && npc_is_plain(rows, j->problem->dtype) &&
+                  (g->output[2] == 1 || rows->stride[4] == j->size);
     j->tile_vecs = npc_choose_tile_vecs(
         j->problem->kernels, j->unit_block * (j->padded ? j->taps : 1), j->channel_block);
     const int64_t pixels =
@@ -318,7 +326,7 @@ static void plan_memory(npc_weight_grad_job *j)
     j->sum_bytes = (size_t)(j->unit_block * j->taps * j->channel_block * j->size);
     j->run_bytes = (size_t)(j->block_planes * j->lines) * sizeof(npc_uk3_run);
     j->operand_bytes = 0;
-    if (j->padded || !j->in_place)
+    if (!j->in_place)
         j->operand_bytes =
             (size_t)(j->block_planes *
                      (int64_t)npc_weight_grad_operand_pixels(j, j->lines, j->columns) *
@@ -397,7 +405,7 @@ void npc_weight_grad_features(const npc_conv_problem *problem, double *feature)
     feature[SUMS] = groups * taps * rows * vectors * chains;
     feature[TURNED] = groups * vectors * planes * (double)j.unit_parts *
                       npc_weight_grad_panel_pixels(&j, j.lines, j.columns);
-    if (j.padded)
+    if (j.padded && !j.pointwise)
         feature[COPIED] = groups * (double)j.units * planes * (double)j.channel_parts *
                           npc_weight_grad_operand_pixels(&j, j.lines, j.columns);
     feature[KERNELS] = calls * (double)j.blocks;

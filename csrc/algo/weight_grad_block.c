@@ -201,8 +201,9 @@ void npc_weight_grad_fill(const npc_weight_grad_job *j, const npc_weight_grad_pl
         if (j->padded) {
             transpose_part(j, place, place->group * j->channels + place->channel, grad,
                            p * grad_pixels, panel_pixels, b);
-            pad_input(j, place, image, in, b,
-                      b->operand + p * place->units * input_pixels * j->size);
+            if (!j->in_place)
+                pad_input(j, place, image, in, b,
+                          b->operand + p * place->units * input_pixels * j->size);
             continue;
         }
         if (!j->in_place) stage_grad(j, place, &grad, p * grad_pixels, b->planes * grad_pixels, b);
@@ -245,7 +246,7 @@ int64_t npc_weight_grad_runs(const npc_weight_grad_job *j, const npc_weight_grad
     const npc_positions *v = &j->axis[0], *h = &j->axis[1];
     const int64_t r = tap / h->taps, s = tap % h->taps;
     const int64_t input_pixels = b->rows * b->width, grad_pixels = b->lines * b->columns;
-    const npc_array *y = &j->problem->arrays->y;
+    const npc_array *x = &j->problem->arrays->x, *y = &j->problem->arrays->y;
     run_list list = {b->run, 0, j->size, j->padded ? 1 : h->stride};
     int64_t begin = b->column, end = b->column + b->columns, lines = 0;
 
@@ -264,6 +265,11 @@ int64_t npc_weight_grad_runs(const npc_weight_grad_job *j, const npc_weight_grad
             const int64_t row = line * v->stride + r * v->spacing - b->top;
             const int64_t pixel = p * grad_pixels + (line - b->line) * b->columns;
             if (!inside) {
+            } else if (j->padded && j->in_place) {
+                add_run(&list,
+                        image * x->stride[0] + in * x->stride[2] + line * x->stride[3] +
+                            b->column * x->stride[4],
+                        pixel, b->columns);
             } else if (j->padded) {
                 add_run(
                     &list,
@@ -290,11 +296,12 @@ const char *npc_weight_grad_row(const npc_weight_grad_job *j, const npc_weight_g
                                 const npc_weight_grad_block *b, int64_t unit, int64_t tap)
 {
     const npc_positions *v = &j->axis[0], *h = &j->axis[1];
-    const npc_array *y = &j->problem->arrays->y;
+    const npc_array *rows = j->padded ? &j->problem->arrays->x : &j->problem->arrays->y;
+    if (j->in_place)
+        return rows->data + (place->group * j->units + place->unit + unit) * rows->stride[1];
     if (j->padded)
         return b->operand + (unit * b->rows * b->width + tap / h->taps * v->spacing * b->width +
                              tap % h->taps * h->spacing) *
                                 j->size;
-    if (j->in_place) return y->data + (place->group * j->units + place->unit + unit) * y->stride[1];
     return b->operand + unit * b->planes * b->lines * b->columns * j->size;
 }

@@ -4,7 +4,9 @@
  * the rows of the product are channels of the other. Usually the panel is x, the rows are channels
  * of dy as they lie in memory, and each tap of the kernel has its own list of runs, in which pixels
  * whose tap lies in the padding are left out. Where x has few channels the panel is dy, and the
- * rows are taps of x, which is copied with its padding (`padded`), so that one list serves all.
+ * rows are taps of x, which is copied with its padding (`padded`), so that one list serves all;
+ * likewise where a kernel of one tap reads each pixel and dy has fewer channels than x, but then
+ * rows of x are read as they lie.
  *
  * A block is a rectangle of output pixels in one or several planes (image, output slice). Slices of
  * the kernel are treated one by one.
@@ -26,7 +28,8 @@ typedef struct npc_weight_grad_job {
     npc_window window;
     npc_positions axis[2]; /* vertical, horizontal */
     int64_t size, lanes, taps;
-    int padded, in_place;    /* in_place: dy's rows can be read as they lie */
+    int padded, pointwise;
+    int in_place;            /* the rows of the product can be read as they lie */
     int64_t units, channels; /* of a group: of the rows, of the panel */
     int64_t unit_parts, channel_parts, unit_block, channel_block;
     int64_t planes, block_planes; /* of the batch, of a block */
