@@ -21,7 +21,7 @@ enum {
     LANE_BYTES = 1024, /* of a pixel of the panel; half of it where several taps read it */
     MOST_PIXELS = 1024,
     MOST_COLUMNS = 512,
-    CHAIN = 256, /* pixels that are summed in one chain, about */
+    CHAIN = 128, /* pixels that are summed in one chain, about */
     WANTED_PIECES = 16,
     PIECES_PER_THREAD = 8,
     MAX_PARTS = 16
