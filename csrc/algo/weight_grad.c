@@ -24,9 +24,10 @@ enum {
     CHAIN = 128, /* pixels that are summed in one chain, about */
     WANTED_PIECES = 16,
     PIECES_PER_THREAD = 8,
-    MAX_PARTS = 16
+    MAX_PARTS = 16,
+    PART_PIXELS = 512 /* that repay a partial sum */
 };
-#define PART_FLOPS 4e6  /* that repay a partial sum */
+#define PART_FLOPS 4e6  /* likewise */
 #define ROUND_FLOPS 6e8 /* of a piece: some milliseconds */
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
@@ -291,7 +292,8 @@ static int plan(npc_weight_grad_job *j)
     const double flops = npc_conv_flops(g);
     const int64_t pieces = g->groups * g->kernel[0] * j->unit_parts * j->channel_parts;
     const int64_t wanted = npc_min(npc_ceil_div(WANTED_PIECES, pieces), MAX_PARTS);
-    j->parts = npc_max(1, npc_min(wanted, (int64_t)(flops / PART_FLOPS)));
+    const int64_t repaid = g->batch * npc_volume(g->output) / PART_PIXELS;
+    j->parts = npc_max(1, npc_min(npc_min(wanted, repaid), (int64_t)(flops / PART_FLOPS)));
     if (!plan_blocks(j)) return 0;
     j->parts = npc_weight_parts_most(j->problem, npc_min(j->parts, j->blocks));
     const double each = flops / (double)(pieces * j->parts);
