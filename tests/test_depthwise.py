@@ -44,6 +44,30 @@ def depthwise_cases(draw: st.DrawFn) -> ConvCase:
     )
 
 
+@given(conv_cases(ndim=3, largest_size=9, largest_kernel=5), st.sampled_from([1, 2, 3]))
+def test_volumes_slice_by_slice(case: ConvCase, step: int) -> None:
+    """A square slice has a loop of its own at steps 1 and 2; both ways are exact on integers."""
+    side = 3 + 2 * (case.kernel[2] % 2)
+    case = replace(
+        case,
+        in_per_group=1,
+        out_per_group=1 + case.out_per_group % 2,
+        size=(max(case.size[0], 12), max(case.size[1], side), max(case.size[2], side)),
+        kernel=(case.kernel[0], side, side),
+        stride=(case.stride[0], step, step),
+        dilation=(case.dilation[0], 1, 1),
+    )
+    x, weight, bias = case.operands()
+    expected = reference.conv3d(x, weight, bias, **case.settings)
+    for variant in VARIANTS:
+        y = npconv.conv3d(x, weight, bias, **case.settings, **variant)
+        assert_same_values(y, expected, name(variant))
+        if max(case.stride) == 1:
+            dx = npconv.conv3d_input_grad(y, weight, x.shape, **case.settings, **variant)
+            right = reference.conv3d_input_grad(expected, weight, x.shape, **case.settings)
+            assert_same_values(dx, right, f"dx {name(variant)}")
+
+
 # The size of each kernel's loops; sizes that end within and at a vector; every way of staging.
 CASES = [
     ConvCase(2, 3, 1, 1, (9, 37), (3, 3), padding=1, bias=True, seed=1),

@@ -21,25 +21,33 @@ FORCED: dict[str, Any] = {"algorithm": "few_channels"}
 def accepts(case: ConvCase) -> bool:
     """Whether the algorithm takes the case."""
     x, weight = np.empty(case.x_shape, case.dtype), np.empty(case.weight_shape, case.dtype)
-    found = npconv.explain("conv2d", x, weight, **case.settings, **FORCED)
+    found = npconv.explain(case.function, x, weight, **case.settings, **FORCED)
     return found.algorithm == "few_channels"
 
 
 def check(case: ConvCase) -> None:
     """Exact on integers, and bit by bit what `direct` gives on other numbers, on every ISA."""
+    conv = getattr(npconv, case.function)
     x, weight, bias = case.operands(integers=True)
-    expected = reference.conv2d(x, weight, bias, **case.settings)
+    expected = getattr(reference, case.function)(x, weight, bias, **case.settings)
     normal = case.operands(integers=False)
     for isa in ISAS:
-        y = npconv.conv2d(x, weight, bias, **case.settings, **FORCED, isa=isa)
+        y = conv(x, weight, bias, **case.settings, **FORCED, isa=isa)
         assert_same_values(y, expected, isa)
-        y = npconv.conv2d(*normal, **case.settings, **FORCED, isa=isa, num_threads=2)
-        direct = npconv.conv2d(*normal, **case.settings, algorithm="direct", isa=isa)
+        y = conv(*normal, **case.settings, **FORCED, isa=isa, num_threads=2)
+        direct = conv(*normal, **case.settings, algorithm="direct", isa=isa)
         assert_same_bits(y, direct, isa)
 
 
 @given(conv_cases(largest_channels=8, largest_size=30))
 def test_generated_geometries(case: ConvCase) -> None:
+    if accepts(case):
+        check(case)
+
+
+@given(conv_cases(ndim=1, largest_channels=8, largest_size=90, largest_kernel=30))
+def test_generated_sequences(case: ConvCase) -> None:
+    """Where taps share lines."""
     if accepts(case):
         check(case)
 
@@ -62,6 +70,11 @@ EDGES = {
     "resnet": ConvCase(2, 1, 3, 64, (50, 64), (7, 7), (2, 2), padding=3),
     "largest depth": ConvCase(1, 1, 8, 20, (20, 40), (16, 16), padding=3),
     "columns in parts": ConvCase(1, 1, 8, 4, (3, 9000), (3, 9), padding=(1, 4)),
+    "sound": ConvCase(2, 1, 1, 8, (700,), (80,), (4,), (1,), bias=True),
+    "shared lines": ConvCase(1, 2, 2, 5, (301,), (31,), (6,), (4,), padding=50),
+    "shared lines in parts": ConvCase(1, 1, 8, 4, (9000,), (33,), (1,), (3,), padding=7),
+    "stride past the shared kernel": ConvCase(1, 1, 1, 4, (300,), (5,), (40,), (1,), padding=3),
+    "kernel past the sequence": ConvCase(1, 1, 3, 4, (9,), (40,), (3,), (2,), padding=60),
     "bands of the last row": ConvCase(1, 1, 8, 5, (97, 130), (3, 3), padding=1),
 }
 
@@ -147,7 +160,7 @@ def test_padding_is_not_multiplied_by_weights_that_are_not_finite(isa: str, weir
 def test_workspace_is_within_its_bound(name: str, threads: int) -> None:
     case = EDGES[name].with_dtype("float64")
     x, weight = np.ones(case.x_shape), np.ones(case.weight_shape)
-    npconv.conv2d(x, weight, **case.settings, **FORCED, num_threads=threads)
+    getattr(npconv, case.function)(x, weight, **case.settings, **FORCED, num_threads=threads)
     assert npconv.last_plan()["workspace_bytes"] <= threads * 2 * 2**20
 
 

@@ -6,7 +6,8 @@
  * elements that this tap meets, one for each pixel, zeros for the padding. Rows that lie a stride
  * apart follow each other, so pixel p of the band, counted through its rows, finds every tap at p
  * elements behind that of pixel 0, and no lane is wasted at the end of a row. A column tap of a row
- * is copied once and serves all row taps.
+ * is copied once and serves all row taps. Where the output is a single row, as that of a sequence,
+ * taps a stride apart share one line in turn: each finds its pixels some elements further on.
  */
 #ifndef NPC_ALGO_BAND_H
 #define NPC_ALGO_BAND_H
@@ -33,10 +34,15 @@ typedef struct npc_band {
     int64_t rows, columns; /* the most output pixels */
     int64_t row_parts, column_parts;
     int64_t plane_rows; /* of a column tap, all phases */
+    int64_t lines;      /* of a row: one for each column tap, or for each remainder of them */
+    int64_t length;     /* of a line: a pixel for each column, and what shared ones need behind */
     int phases, phase_of[NPC_BAND_TAPS];
     npc_band_phase phase[NPC_BAND_TAPS];
     size_t bytes; /* of memory, and some to write and read beyond the end */
 } npc_band;
+
+/* Whether taps share lines, and how many there are of them. */
+int npc_band_lines(const npc_window *window, int64_t *lines);
 
 /* Lays out bands of a group's `channels`, at least `parts` to a slice of the output if that makes
  * them no lower than a few rows. Returns 0 if there are too many taps or a band of the

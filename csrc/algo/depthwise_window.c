@@ -59,12 +59,15 @@ typedef struct place {
     int64_t image, channel, d, h, rows;
 } place;
 
+/* Slices of a kernel are added to the result one after the other. */
+enum { MAX_SLICES = 32 };
+
 static int fast_size(const npc_window *w)
 {
     const npc_axis *a = w->axis;
     const int64_t size = a[2].taps, step = a[2].step;
-    return a[0].taps == 1 && a[1].taps == size && (size == 3 || size == 5) && a[1].step == step &&
-                   step <= 2 && a[1].spacing == 1 && a[2].spacing == 1
+    return a[0].taps <= MAX_SLICES && a[1].taps == size && (size == 3 || size == 5) &&
+                   a[1].step == step && step <= 2 && a[1].spacing == 1 && a[2].spacing == 1
                ? (int)size
                : 0;
 }
@@ -182,14 +185,14 @@ typedef struct destination {
     int64_t stride_bytes, column, columns;
 } destination;
 
-/* A source channel's share of a band, by the kernels of fixed size. */
-static void fast_rows(const job *j, work *w, const place *at, const char *plane, const char *weight,
-                      const char *bias, int accumulate, const destination *to)
+/* What a slice of a source channel's kernel adds to a band, by the kernels of fixed size. */
+static void fast_slice(const job *j, work *w, const place *at, int64_t tap, const char *plane,
+                       const char *weight, const char *bias, int accumulate, const destination *to)
 {
     const npc_window *window = j->d->window;
     const npc_array *source = window->source;
     const npc_axis *axis = window->axis;
-    const int64_t d = npc_axis_source(&axis[0], at->d, 0);
+    const int64_t d = npc_axis_source(&axis[0], at->d, tap);
     npc_depthwise_args args = {.step = axis[2].step,
                                .rows = at->rows,
                                .columns = to->columns,
@@ -219,6 +222,16 @@ static void fast_rows(const job *j, work *w, const place *at, const char *plane,
         args.first_column = 0;
     }
     npc_run_depthwise(j->d->kernels, j->fast, &args);
+}
+
+/* A source channel's share of a band. */
+static void fast_rows(const job *j, work *w, const place *at, const char *plane, const char *weight,
+                      const char *bias, int accumulate, const destination *to)
+{
+    const int64_t slices = j->d->window->axis[0].taps, bytes = j->fast * j->fast * j->size;
+    for (int64_t tap = 0; tap < slices; tap++)
+        fast_slice(j, w, at, tap, plane, weight + tap * bytes, tap == slices - 1 ? bias : NULL,
+                   accumulate || tap > 0, to);
 }
 
 /* The row that tap (td, th) of row `row` reads, staged. */
