@@ -185,7 +185,7 @@ RUNTIME = {
 }
 PREPARE = (
     "(weight, *, x_shape, stride=1, padding=0, dilation=1, groups=1, padding_mode='constant', "
-    "dtype=None, precision='standard', algorithm='auto', isa=None)"
+    "dtype=None, precision='standard', algorithm='auto', isa=None, layout=None)"
 )
 SUBMODULES = ["layers", "models", "optim", "reference"]
 

@@ -118,7 +118,6 @@ def test_ordinary_volumes_never_fall_to_the_plain_loops(groups: int) -> None:
         ((X, W), {"stride": (1, 1)}, ValueError, r"stride must be one integer or 3 \(D, H, W\)"),
         ((X, W), {"padding": (1, 1)}, ValueError, r"padding must be an integer, \(d, h, w\), "),
         ((X, W), {"dilation": (3, 1, 1)}, ValueError, "larger than the padded x along D"),
-        ((X, W), {"layout": "NDHWC"}, NotImplementedError, "transpose to NCDHW"),
     ],
 )
 @both

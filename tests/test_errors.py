@@ -468,7 +468,6 @@ DTYPE_ROWS = [
 # --- options -----------------------------------------------------------------------------------
 
 OPTION_ROWS = [
-    row(conv(layout="NHWC"), NotImplementedError, "layout='NHWC' is not built yet"),
     row(conv(padding_mode="mirror"), ValueError, "padding_mode must be 'constant' or", "'mirror'"),
     row(
         conv(x=ones(2, 4, 0, 6), padding=3, padding_mode="edge"),
@@ -522,10 +521,6 @@ OPTION_ROWS = [
     row(im2col(order="ncp"), ValueError, "order must be", "got 'ncp'"),
     row(col2im(order="CP"), ValueError, "order must be", "got 'CP'"),
     row(im2col(order=(0, 1, 2)), TypeError, "order must be", "got (0, 1, 2)"),
-    *[
-        row(make(layout="NHWC"), NotImplementedError, "layout='NHWC' is not built yet")
-        for make in (input_grad, weight_grad, backward, im2col, col2im)
-    ],
     *[
         row(make(padding_mode=3), TypeError, "padding_mode must be 'constant' or", "got 3")
         for make in (input_grad, weight_grad, backward)

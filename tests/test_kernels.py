@@ -151,6 +151,16 @@ def sweep_depthwise(isa: str, dtype: str) -> None:
             assert_same_values(dw, of_weight, f"dw {kernel}x{width}")
 
 
+def sweep_depthwise_last(isa: str, dtype: str) -> None:
+    """Pixels in groups and alone, channels around the size of a vector."""
+    for channels in (1, 5, 16, 37):
+        x, weight = integers((1, 5, 20, channels), dtype), integers((channels, 1, 3, 3), dtype)
+        settings: dict[str, Any] = {"padding": 1, "groups": channels}
+        y = npconv.conv2d(x, weight, **settings, layout="NHWC", algorithm="depthwise_last", isa=isa)
+        expected = reference.conv2d(x, weight, **settings, layout="NHWC")
+        assert_same_values(y, expected, f"{channels} channels")
+
+
 def sweep_winograd(isa: str, dtype: str) -> None:
     """Every transform, whole tiles and edge tiles; only those for tiles of 2x2 are exact."""
     for kernel in [(3, 3), (5, 5), (1, 3), (3, 1), (3, 5)]:
@@ -297,6 +307,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_dots,
         sweep_runs,
         sweep_depthwise,
+        sweep_depthwise_last,
         sweep_few_channels,
         sweep_winograd,
         sweep_others,

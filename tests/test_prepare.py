@@ -16,7 +16,13 @@ from scripts import assert_succeeds, run_python
 from strategies import ConvCase, conv_cases
 from test_winograd import Case, cases
 from tolerance import assert_same_bits
-from variants import ALGORITHMS, FAST_VARIANTS, ISAS, aligned_bytes
+from variants import (
+    FAST_VARIANTS,
+    GENERAL_ALGORITHMS,
+    ISAS,
+    SPECIAL_ALGORITHMS,
+    aligned_bytes,
+)
 
 import npconv
 from npconv import _native, geometry, reference
@@ -79,7 +85,7 @@ def test_bits_of_transformed_weights(case: Case, isa: str, dtype: str) -> None:
     assert ready.nbytes > 2 * weight.nbytes  # it did transform them
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*SPECIAL_ALGORITHMS, *GENERAL_ALGORITHMS])
 @each_isa
 def test_every_algorithm_is_to_be_had(algorithm: str, isa: str) -> None:
     how = {"algorithm": algorithm, "isa": isa}

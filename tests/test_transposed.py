@@ -220,7 +220,7 @@ def test_explain_names_this_operation_s_input_and_output() -> None:
         ({"add": np.ones((2, 3, 7, 7))}, ValueError, "add has shape .*this transposed convolution"),
         ({"out": np.ones((2, 3, 7, 7))}, ValueError, "out has shape"),
         ({"activation": "tanh"}, ValueError, "activation must be"),
-        ({"layout": "NHWC"}, NotImplementedError, "transpose to NCHW"),
+        ({"padding_mode": "edge"}, ValueError, "padding_mode must be 'constant' here"),
         ({"x": X.astype("S1")}, TypeError, "x is .S1"),
     ],
 )

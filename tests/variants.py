@@ -37,7 +37,11 @@ def _accepted_by() -> tuple[str, ...]:
 # Those that run anything, and so may be forced on any geometry. The others have their own tests;
 # in the general ones they run as "auto" wherever they are the first to accept.
 GENERAL_ALGORITHMS: tuple[str, ...] = _accepted_by()
-SPECIAL_ALGORITHMS = tuple(name for name in ALGORITHMS if name not in GENERAL_ALGORITHMS)
+# Those for arrays whose channels come last have theirs in test_layouts.py.
+CHANNELS_LAST_ALGORITHMS = tuple(name for name in ALGORITHMS if name.endswith("_last"))
+SPECIAL_ALGORITHMS = tuple(
+    name for name in ALGORITHMS if name not in (*GENERAL_ALGORITHMS, *CHANNELS_LAST_ALGORITHMS)
+)
 
 # Arguments for convolutions, and for the operations that have one algorithm only. "auto" is held to
 # direct summation, which is exact where the general tests expect it.

@@ -122,7 +122,7 @@ static void features(const npc_conv_problem *problem, double *feature)
 {
     const npc_conv_geometry *g = problem->geometry;
     const int64_t *taps = g->kernel;
-    const int in_place = taps[0] == 1 && taps[1] == taps[2] && (taps[2] == 3 || taps[2] == 5) &&
+    const int in_place = taps[1] == taps[2] && (taps[2] == 3 || taps[2] == 5) &&
                          g->stride[1] == g->stride[2] && g->stride[2] <= 2 && g->dilation[1] == 1 &&
                          g->dilation[2] == 1;
     const double channels = (double)g->out_channels;
@@ -144,4 +144,5 @@ static void features(const npc_conv_problem *problem, double *feature)
     feature[RESULTS] = channels * npc_count(g->output);
 }
 
-const npc_conv_algorithm npc_conv_depthwise = {"depthwise", declines, run, features, NULL, NULL};
+const npc_conv_algorithm npc_conv_depthwise = {"depthwise", declines, run, features,
+                                               NULL,        NULL,     10};

@@ -128,4 +128,4 @@ static const char *declines(const npc_conv_problem *problem)
 }
 
 const npc_conv_algorithm npc_conv_direct = {"direct", declines, run, npc_direct_features,
-                                            NULL,     NULL};
+                                            NULL,     NULL,     3};

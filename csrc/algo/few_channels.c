@@ -394,8 +394,13 @@ static void features(const npc_conv_problem *problem, double *feature)
     feature[LOADS] = groups * depth * vectors * blocks;
     feature[WEIGHTS] = groups * depth * rows * tiles;
     feature[TILES] = groups * tiles * blocks;
+    const npc_array none = {.dtype = problem->dtype};
+    npc_window window;
+    int64_t lines;
+    npc_window_forward(&window, g, &none, problem->dtype);
+    npc_band_lines(&window, &lines);
     feature[LINES] =
-        (double)g->in_channels * (double)g->kernel[2] * (double)g->input[0] * (double)g->input[1];
+        (double)g->in_channels * (double)lines * (double)g->input[0] * (double)g->input[1];
     feature[SPREAD] = feature[LINES] * (double)g->output[2];
     if (g->stride[2] > 1) feature[APART] = feature[SPREAD];
     if (depth * vecs * kernels->lanes * size > COLLECT_BYTES)
@@ -404,5 +409,5 @@ static void features(const npc_conv_problem *problem, double *feature)
     if (results * size > STREAM_BYTES) feature[FAR] = results;
 }
 
-const npc_conv_algorithm npc_conv_few_channels = {"few_channels", declines, run,
-                                                  features,       NULL,     NULL};
+const npc_conv_algorithm npc_conv_few_channels = {"few_channels", declines, run, features,
+                                                  NULL,           NULL,     2};

@@ -93,6 +93,35 @@ void npc_finish_rows(const npc_finish *f, const npc_finish_part *part)
     }
 }
 
+void npc_finish_pixel(const npc_finish *f, int64_t image, int64_t channel,
+                      const int64_t pixel[NPC_SPATIAL], int64_t count, char *row)
+{
+    const npc_array *add = f->add;
+    const npc_dtype dtype = f->kernels->dtype;
+    const int64_t size = (int64_t)npc_dtype_size(dtype);
+    double converted[CONVERTED];
+    npc_finish_args args = {
+        .rows = 1, .count = count, .activation = f->activation, .slope = f->slope};
+    args.from = args.to = row;
+    if (!add) {
+        npc_run_finish(f->kernels, &args);
+        return;
+    }
+    const char *from = add->data + image * add->stride[0] + channel * add->stride[1] +
+                       pixel[0] * add->stride[2] + pixel[1] * add->stride[3] +
+                       pixel[2] * add->stride[4];
+    const int plain = npc_is_plain(add, dtype) && add->stride[1] == size;
+    for (int64_t j = 0; j < count; j += args.count) {
+        args.count = plain ? count : npc_min(CONVERTED, count - j);
+        args.from = args.to = row + j * size;
+        args.add = plain ? from : (const char *)converted;
+        if (!plain)
+            npc_read_run(add, from + j * add->stride[1], add->stride[1], args.count, dtype,
+                         converted);
+        npc_run_finish(f->kernels, &args);
+    }
+}
+
 npc_finish_part npc_finish_part_rows(const npc_finish_part *part, int64_t begin, int64_t rows,
                                      npc_dtype dtype)
 {

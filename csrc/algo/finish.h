@@ -46,6 +46,10 @@ typedef struct npc_finish_part {
 
 void npc_finish_rows(const npc_finish *finish, const npc_finish_part *part);
 
+/* `count` channels, from `channel` on, of one pixel, that follow each other: `row` in place. */
+void npc_finish_pixel(const npc_finish *finish, int64_t image, int64_t channel,
+                      const int64_t pixel[NPC_SPATIAL], int64_t count, char *row);
+
 /* `rows` rows of a part from row `begin` on. */
 npc_finish_part npc_finish_part_rows(const npc_finish_part *part, int64_t begin, int64_t rows,
                                      npc_dtype dtype);

@@ -25,6 +25,7 @@ enum {
     DEPTH_BLOCK = 64, /* channels that are summed from zero: keeps the rounding error down */
     FEW_TILES = 64,   /* the tiles are shared, not the weights */
     MAX_DILATION = 64,
+    FEW_CHANNELS = 8,
     MIN_BLOCK = 16,
     INPUT_BYTES = 2800 * 1024, /* of a block's transformed input */
     CLOSE_BYTES = 4 << 20, /* of weights for few tiles: more are transformed faster than fetched */
@@ -209,6 +210,8 @@ static const char *declines(const npc_conv_problem *p, int tile)
     const char *reason = describe(p, tile, &view);
     if (reason || p->forced) return reason;
     if (p->dtype != NPC_F32) return "float64 keeps direct summation unless asked";
+    if (p->channels_last && npc_group_in(p->geometry) < FEW_CHANNELS)
+        return "there are too few channels to be taken out of each pixel";
     return NULL;
 }
 
@@ -403,8 +406,8 @@ static npc_status run4(npc_conv_problem *p) { return run(p, 4); }
 static void features4(const npc_conv_problem *p, double *feature) { features(p, 4, feature); }
 static int64_t prepared_bytes4(const npc_conv_problem *p) { return prepared_bytes(p, 4); }
 static npc_status prepare4(npc_conv_problem *p, void *to) { return prepare(p, 4, to); }
-const npc_conv_algorithm npc_conv_winograd = {"winograd", declines4,       run4,
-                                              features4,  prepared_bytes4, prepare4};
+const npc_conv_algorithm npc_conv_winograd = {"winograd",      declines4, run4, features4,
+                                              prepared_bytes4, prepare4,  1.35};
 
 /* Tiles of 2x2 pixels for 3x3 kernels: more products, cheaper transforms, smaller errors. */
 static const char *declines2(const npc_conv_problem *p) { return declines(p, 2); }
@@ -412,5 +415,5 @@ static npc_status run2(npc_conv_problem *p) { return run(p, 2); }
 static void features2(const npc_conv_problem *p, double *feature) { features(p, 2, feature); }
 static int64_t prepared_bytes2(const npc_conv_problem *p) { return prepared_bytes(p, 2); }
 static npc_status prepare2(npc_conv_problem *p, void *to) { return prepare(p, 2, to); }
-const npc_conv_algorithm npc_conv_winograd2 = {"winograd2", declines2,       run2,
-                                               features2,   prepared_bytes2, prepare2};
+const npc_conv_algorithm npc_conv_winograd2 = {"winograd2",     declines2, run2, features2,
+                                               prepared_bytes2, prepare2,  1.35};

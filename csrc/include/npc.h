@@ -115,10 +115,12 @@ typedef struct npc_conv_arrays {
 
 /* How to run: what the caller may force. */
 typedef struct npc_options {
-    int algorithm;   /* index in conv_algorithms.def, or NPC_AUTO */
-    int isa;         /* index in isa.def, or NPC_AUTO */
-    int num_threads; /* 0: the process's default */
-    int strict;      /* direct summation only */
+    int algorithm;     /* index in conv_algorithms.def, or NPC_AUTO */
+    int isa;           /* index in isa.def, or NPC_AUTO */
+    int num_threads;   /* 0: the process's default */
+    int strict;        /* direct summation only */
+    int channels_last; /* in x and y a pixel's channels follow each other, or nearly so: decides
+                        * the algorithm and so the bits, arrays may lie otherwise */
     int (*interrupted)(
         void); /* asked by the calling thread between pieces; non-zero stops; or NULL */
 } npc_options;
@@ -288,7 +290,8 @@ npc_status npc_pad_backward(const npc_pad_geometry *geometry, const npc_array *g
                             const npc_options *options, npc_plan_info *info);
 
 /* Operations element by element, on arrays of one shape. `operand` are described with each; operand
- * 0 is written. An operand may be the same elements as another one, but not overlap it otherwise. */
+ * 0 is written. An operand may be the same elements as another one, but not overlap it otherwise.
+ */
 enum { NPC_OPERANDS = 4 };
 typedef struct npc_operand {
     char *data; /* NULL: there is none */

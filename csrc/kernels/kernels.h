@@ -49,19 +49,19 @@ typedef struct npc_pack_source {
  * tile's lanes j. The depth comes in blocks, the first `long_blocks` of them one step longer than
  * `block_depth`. Each block is one chain of fused multiply-adds from zero in order of k (multiply,
  * then add, where the ISA has no fma), whatever the tile; the blocks are added in order, to what c
- * holds if `accumulate` is set; `bias` (one per row, or NULL) is added last. The packing variant
- * fills the panel's rows from `source` as it multiplies, which hides the packing behind the
- * arithmetic. The other variant fetches lines that will be wanted soon into L2, at a pace that
- * leaves room for its own reads: in each block, one every `ahead_pace` steps (a power of two) until
- * `ahead_count` are fetched, `ahead_step_bytes` apart; the next block goes on `ahead_jump_bytes`
- * further. The addresses need not exist. */
+ * holds if `accumulate` is set; `bias` (one per row, or NULL) or `lane_bias` (one per lane, in
+ * whole vectors, or NULL) is added last. The packing variant fills the panel's rows from `source`
+ * as it multiplies, which hides the packing behind the arithmetic. The other variant fetches lines
+ * that will be wanted soon into L2, at a pace that leaves room for its own reads: in each block,
+ * one every `ahead_pace` steps (a power of two) until `ahead_count` are fetched, `ahead_step_bytes`
+ * apart; the next block goes on `ahead_jump_bytes` further. The addresses need not exist. */
 typedef struct npc_uk1_args {
     int64_t blocks, block_depth, long_blocks;
     const void *a[NPC_MAX_ROWS];
     void *b;
     int64_t b_stride;
     void *c[NPC_MAX_ROWS];
-    const void *bias;
+    const void *bias, *lane_bias;
     int32_t accumulate;
     int32_t last_lanes;            /* lanes of the tile's last vector that are stored, >= 1 */
     const npc_pack_source *source; /* NULL: the panel is packed */
@@ -333,6 +333,20 @@ typedef struct npc_depthwise_any_args {
     int32_t accumulate;
 } npc_depthwise_any_args;
 typedef void npc_depthwise_any_fn(const npc_depthwise_any_args *args);
+/* Depthwise convolution of pixels whose channels follow each other: pixel i's channel c becomes the
+ * chain sum over t < taps of weight[t][c] * tap[t][i * tap_step + c] from zero in this order, which
+ * is added to what `to` holds if `accumulate` is set; the bias (one per channel, or NULL) comes
+ * last. */
+typedef struct npc_depthwise_last_args {
+    int64_t pixels, channels, taps;
+    const void *const *tap;    /* of the first pixel */
+    const void *const *weight; /* of channel 0 */
+    const void *bias;
+    void *to;
+    int64_t tap_step, to_step; /* from pixel to pixel */
+    int32_t accumulate;
+} npc_depthwise_last_args;
+typedef void npc_depthwise_last_fn(const npc_depthwise_last_args *args);
 /* A convolution of one small image: y[k][h][w] = bias[k] + the sum over (c, r, s), in one chain of
  * fused multiply-adds from zero in this order, of weight[k][c][r][s] times the pixel of x[c] in row
  * h * step[0] + first[0] + r * spacing[0] and column w * step[1] + first[1] + s * spacing[1]. Rows

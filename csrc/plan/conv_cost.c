@@ -19,5 +19,7 @@ double npc_conv_seconds(const npc_conv_problem *problem, const npc_conv_algorith
     if (!algorithm->features) return -1;
     algorithm->features(problem, feature);
     for (int i = 0; i < NPC_COST_FEATURES; i++) sum += (double)nanoseconds[i] * feature[i];
+    if (problem->channels_last && algorithm->channels_last_factor > 0)
+        sum *= algorithm->channels_last_factor;
     return sum > 0 ? 1e-9 * sum : -1;
 }

@@ -7,7 +7,7 @@ enum { ENTRIES = 16 };
 typedef struct entry {
     npc_conv_geometry geometry; /* but for the batch, which comes first */
     int algorithm;              /* plus one, so that zeros are no entry */
-    int operation, dtype, isa, strict;
+    int operation, dtype, isa, strict, channels_last;
 } entry;
 
 _Static_assert(offsetof(npc_conv_geometry, groups) == sizeof(int64_t), "the batch comes first");
@@ -28,7 +28,7 @@ int npc_conv_recall(const npc_conv_problem *problem)
     const size_t rest = sizeof e->geometry - sizeof(int64_t);
     if (e->algorithm == 0 || e->operation != (int)problem->operation ||
         e->dtype != (int)problem->dtype || e->isa != problem->kernels->isa ||
-        e->strict != problem->strict ||
+        e->strict != problem->strict || e->channels_last != problem->channels_last ||
         memcmp(&e->geometry.groups, &problem->geometry->groups, rest) != 0)
         return -1;
     return e->algorithm - 1;
@@ -41,5 +41,6 @@ void npc_conv_remember(const npc_conv_problem *problem, int algorithm)
                                  .operation = (int)problem->operation,
                                  .dtype = (int)problem->dtype,
                                  .isa = problem->kernels->isa,
-                                 .strict = problem->strict};
+                                 .strict = problem->strict,
+                                 .channels_last = problem->channels_last};
 }

@@ -125,6 +125,7 @@ npc_status npc_conv_candidates(npc_conv_operation operation, const npc_conv_geom
                                 .geometry = geometry,
                                 .dtype = dtype,
                                 .strict = options->strict,
+                                .channels_last = options->channels_last,
                                 .forced = options->algorithm != NPC_AUTO};
     if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
     const npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);
@@ -177,6 +178,7 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
                                 .arrays = arrays,
                                 .dtype = dtype,
                                 .strict = options->strict,
+                                .channels_last = options->channels_last,
                                 .forced = options->algorithm != NPC_AUTO,
                                 .team = &team};
     npc_status status = npc_simple_kernels(options, dtype, &problem.kernels);

@@ -11,8 +11,9 @@ typedef struct npc_conv_problem {
     const npc_conv_geometry *geometry;
     const npc_conv_arrays *arrays; /* NULL while candidates are asked */
     npc_dtype dtype;
-    int strict; /* direct summation only: who computes otherwise declines */
-    int forced; /* the caller named the algorithm: it declines only what it cannot compute */
+    int strict;        /* direct summation only: who computes otherwise declines */
+    int channels_last; /* from npc_options */
+    int forced;        /* the caller named the algorithm: it declines only what it cannot compute */
     const npc_kernels *kernels;
     npc_team *team;
     const void *prepared; /* by the algorithm's own prepare, or NULL */
@@ -33,6 +34,8 @@ typedef struct npc_conv_algorithm {
      * depend on neither batch nor team; and what fills them, arrays->weight being there only. */
     int64_t (*prepared_bytes)(const npc_conv_problem *problem);
     npc_status (*prepare)(npc_conv_problem *problem, void *to);
+    /* How many times as long it takes where channels come last, or 0: no longer. */
+    double channels_last_factor;
 } npc_conv_algorithm;
 
 enum {

@@ -9,12 +9,12 @@ enum { HEADER_BYTES = 256 }; /* the algorithm's part stays aligned */
 /* What every call with the prepared weight must have in common; compared byte by byte. */
 typedef struct header {
     char version[16], algorithm[16];
-    int64_t dtype, isa;
+    int64_t dtype, isa, channels_last;
     npc_conv_geometry geometry; /* the batch is 0 */
 } header;
 
 _Static_assert(sizeof(header) <= HEADER_BYTES, "the header has its place");
-_Static_assert(sizeof(header) == 48 + sizeof(npc_conv_geometry), "there is no padding");
+_Static_assert(sizeof(header) == 56 + sizeof(npc_conv_geometry), "there is no padding");
 
 static header header_of(const npc_conv_problem *problem, const npc_conv_algorithm *algorithm)
 {
@@ -24,6 +24,7 @@ static header header_of(const npc_conv_problem *problem, const npc_conv_algorith
     strncpy(h.algorithm, algorithm->name, sizeof h.algorithm - 1);
     h.dtype = (int64_t)problem->dtype;
     h.isa = problem->kernels->isa;
+    h.channels_last = problem->channels_last;
     h.geometry = *problem->geometry;
     h.geometry.batch = 0;
     return h;
@@ -63,6 +64,7 @@ npc_status npc_conv_prepared_size(const npc_conv_geometry *geometry, npc_dtype d
                                 .geometry = geometry,
                                 .dtype = dtype,
                                 .strict = options->strict,
+                                .channels_last = options->channels_last,
                                 .forced = options->algorithm != NPC_AUTO};
     const npc_conv_algorithm *algorithm;
     const npc_status status = find(&problem, options, &algorithm);
@@ -79,6 +81,7 @@ npc_status npc_conv_prepare(const npc_conv_geometry *geometry, const void *weigh
                                 .arrays = &arrays,
                                 .dtype = dtype,
                                 .strict = options->strict,
+                                .channels_last = options->channels_last,
                                 .forced = options->algorithm != NPC_AUTO};
     const npc_conv_algorithm *algorithm;
     const npc_status status = find(&problem, options, &algorithm);

@@ -13,7 +13,7 @@ import numpy as np
 from npconv.geometry import ConvGeometry, PadGeometry, PoolGeometry
 
 _Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-_Options: TypeAlias = tuple[str, str, int, str]
+_Options: TypeAlias = tuple[str, str, int, str] | tuple[str, str, int, str, bool]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def empty(shape: Sequence[int], dtype: np.dtype[Any]) -> _Array: ...

@@ -112,6 +112,7 @@ cdef int _read_options(npc_options *to, tuple options) except -1:
     to.isa = _look_up(_isa_ids, "isa", options[1])
     to.num_threads = options[2]
     to.strict = options[3] == "strict"
+    to.channels_last = len(options) > 4 and options[4]
     to.interrupted = _interrupted
     return 0
 

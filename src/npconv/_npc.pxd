@@ -88,6 +88,7 @@ cdef extern from "npc.h" nogil:
         int isa
         int num_threads
         int strict
+        int channels_last
         int (*interrupted)() noexcept nogil
 
     int NPC_AUTO

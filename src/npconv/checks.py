@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from npconv import layouts
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
@@ -31,6 +33,11 @@ BATCH_AXES = {
     2: "(N, C, H, W) or (C, H, W)",
     3: "(N, C, D, H, W) or (C, D, H, W)",
 }
+LAST_AXES = {
+    1: "(N, W, C) or (W, C)",
+    2: "(N, H, W, C) or (H, W, C)",
+    3: "(N, D, H, W, C) or (D, H, W, C)",
+}
 WEIGHT_AXES = {
     1: "(K, C/groups, S)",
     2: "(K, C/groups, R, S)",
@@ -42,7 +49,7 @@ TRANSPOSED_WEIGHT_AXES = {
     3: "(C, K/groups, T, R, S)",
 }
 LAYOUTS = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
-"""Channels first, and channels last."""
+"""Channels first and channels last."""
 PAD_MODES = ("constant", "reflect", "edge", "symmetric", "wrap")
 ACTIVATIONS = ("relu", "relu6", "leaky_relu")
 LEAKY_SLOPE = 0.01
@@ -312,19 +319,27 @@ def rank(value: Array, name: str, ranks: tuple[int, ...], axes: str) -> None:
         raise ValueError(f"{name} must be {axes}, got {value.ndim} axes: shape {value.shape}")
 
 
-def batched(value: object, name: str, ndim: int) -> tuple[Array, bool]:
-    """Return (N, C, ...) and True, or a (C, ...) array with N = 1 put in front and False."""
+def batched(value: object, name: str, ndim: int, last: bool = False) -> tuple[Array, bool]:
+    """Return (N, C, ...) and True, or a (C, ...) array with N = 1 put in front and False.
+
+    Where the channels come `last`, it is a view of the (N, ..., C) or (..., C) that is given.
+    """
     checked = array(value, name)
-    if checked.ndim == ndim + 2:
-        return checked, True
-    rank(checked, name, (ndim + 1, ndim + 2), BATCH_AXES[ndim])
-    return checked[np.newaxis], False
+    if checked.ndim != ndim + 2:
+        rank(checked, name, (ndim + 1, ndim + 2), _batch_axes(ndim, last))
+    given = checked.ndim == ndim + 2
+    return layouts.channels_first(checked, given, last), given
 
 
-def input_shape(value: object, ndim: int) -> tuple[tuple[int, ...], bool]:
-    """Return ``input_shape`` with N in front, and whether the caller gave it."""
-    given = shape(value, "input_shape", (ndim + 1, ndim + 2), BATCH_AXES[ndim])
-    return (given, True) if len(given) == ndim + 2 else ((1, *given), False)
+def input_shape(value: object, ndim: int, last: bool = False) -> tuple[tuple[int, ...], bool]:
+    """Return ``input_shape`` as (N, C, ...), and whether the caller gave N."""
+    given = shape(value, "input_shape", (ndim + 1, ndim + 2), _batch_axes(ndim, last))
+    batched = len(given) == ndim + 2
+    return layouts.shape_first(given if batched else (1, *given), last), batched
+
+
+def _batch_axes(ndim: int, last: bool) -> str:
+    return LAST_AXES[ndim] if last else BATCH_AXES[ndim]
 
 
 def same_shape(value: Array, name: str, expected: tuple[int, ...], why: str) -> None:
@@ -538,19 +553,13 @@ def padding_mode(value: object) -> str:
     return _CONSTANT if value is _CONSTANT else choice(value, "padding_mode", PAD_MODES)
 
 
-def built_options(
-    padding_mode: object = "constant", layout: object = "NCHW", ndim: int = 2
-) -> None:
-    """Raise NotImplementedError for the options whose place is kept but not filled."""
-    first, last = LAYOUTS[ndim]
-    if padding_mode is _CONSTANT and layout is first:
-        return  # the usual call; equal strings that are other objects go the long way
-    if choice(padding_mode, "padding_mode", PAD_MODES) != "constant":
-        raise NotImplementedError(
-            f"padding_mode={padding_mode!r} is not built yet; pad with npconv.pad first"
+def zeros_around(value: object) -> None:
+    """Raise for padding modes of operations whose padding is not filled with anything."""
+    if padding_mode(value) != "constant":
+        raise ValueError(
+            f"padding_mode must be 'constant' here, got {value!r}: the padding of a transposed "
+            "convolution is cut off its result"
         )
-    if choice(layout, "layout", (first, last)) == last:
-        raise NotImplementedError(f"layout={layout!r} is not built yet; transpose to {first}")
 
 
 def activation(value: object) -> tuple[str | None, float]:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from npconv import checks
+from npconv import checks, layouts
 from npconv.border import bordered
 from npconv.checks import Array, show
 from npconv.geometry import ConvGeometry, conv_geometry
@@ -36,7 +36,7 @@ class PreparedWeight:
         float32 or float64, of the calls that it serves.
     geometry : ConvGeometry
         Of those calls. Their batch may be any, here it is 1.
-    algorithm, isa, precision : str
+    algorithm, isa, precision, layout : str
         How they are computed.
     nbytes : int
         Memory that it takes, the plain weight included.
@@ -45,8 +45,8 @@ class PreparedWeight:
     """
 
     __slots__ = (
-        "_arguments", "_plain", "algorithm", "dtype", "geometry", "isa", "made", "nbytes",
-        "precision", "shape", "version",
+        "_arguments", "_plain", "algorithm", "dtype", "geometry", "isa", "layout", "made",
+        "nbytes", "precision", "shape", "version",
     )  # fmt: skip
 
     shape: tuple[int, ...]
@@ -55,6 +55,7 @@ class PreparedWeight:
     algorithm: str
     isa: str
     precision: str
+    layout: str
     nbytes: int
     version: str
     made: Array
@@ -72,9 +73,11 @@ class PreparedWeight:
         algorithm: str,
         isa: str | None,
         precision: str,
+        layout: str,
     ) -> PreparedWeight:
         """Prepare a settled array of its own; algorithm and ISA are as the caller named them."""
-        how = options(algorithm, isa, None, precision)
+        last = checks.channels_last(layout, geometry.ndim)
+        how = layouts.told(options(algorithm, isa, None, precision), last)
         chosen = native.conv_candidates("forward", geometry, plain.dtype.name, how)[1]
         if chosen is not None:  # else the next line says why not
             how = (chosen, native.cpu_info()["isa"] if how[1] == "auto" else how[1], *how[2:])
@@ -92,6 +95,7 @@ class PreparedWeight:
             "algorithm": how[0],
             "isa": how[1],
             "precision": precision,
+            "layout": layout,
             "nbytes": plain.nbytes + made.nbytes,
             "version": native.build_info()["version"],
         }.items():
@@ -112,12 +116,12 @@ class PreparedWeight:
         """
         mine = self.geometry
         if geometry._replace(batch=1) != mine:
-            first = 3 - mine.ndim
+            axes = 3 - mine.ndim
             for what, wanted, got in (
                 ("groups", mine.groups, geometry.groups),
                 ("images of shape", mine.input_shape[1:], geometry.input_shape[1:]),
-                ("stride", mine.stride[first:], geometry.stride[first:]),
-                ("dilation", mine.dilation[first:], geometry.dilation[first:]),
+                ("stride", mine.stride[axes:], geometry.stride[axes:]),
+                ("dilation", mine.dilation[axes:], geometry.dilation[axes:]),
                 ("padding", _padding(mine), _padding(geometry)),
             ):
                 if wanted != got:
@@ -130,7 +134,12 @@ class PreparedWeight:
             self._refuse("isa", self.isa, isa)
         if how[3] == "strict" and self.precision != "strict":
             self._refuse("precision", self.precision, how[3])
-        return self.algorithm, self.isa, how[2], self.precision
+        first, last = checks.LAYOUTS[mine.ndim]
+        layout = last if len(how) > 4 else first
+        if layout != self.layout:
+            self._refuse("layout", self.layout, layout)
+        fitted = (self.algorithm, self.isa, how[2], self.precision)
+        return layouts.told(fitted, layout == last)
 
     @staticmethod
     def _refuse(what: str, wanted: object, got: object) -> NoReturn:
@@ -171,7 +180,7 @@ class PreparedWeight:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settings = (tuple(self.geometry), *self._arguments, self.precision)
+        settings = (tuple(self.geometry), *self._arguments, self.precision, self.layout)
         return _prepare_again, (self._plain, *settings)
 
 
@@ -191,11 +200,16 @@ def _aligned(size: int) -> Array:
 
 
 def _prepare_again(
-    plain: Array, fields: tuple[Any, ...], algorithm: str, isa: str | None, precision: str
+    plain: Array,
+    fields: tuple[Any, ...],
+    algorithm: str,
+    isa: str | None,
+    precision: str,
+    layout: str,
 ) -> PreparedWeight:
     """What pickles call."""
     settled = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
-    return PreparedWeight._make(settled, ConvGeometry(*fields), algorithm, isa, precision)
+    return PreparedWeight._make(settled, ConvGeometry(*fields), algorithm, isa, precision, layout)
 
 
 def prepare(
@@ -211,6 +225,7 @@ def prepare(
     precision: str = "standard",
     algorithm: str = "auto",
     isa: str | None = None,
+    layout: str | None = None,
 ) -> PreparedWeight:
     """Transform a convolution's weight once, for many calls.
 
@@ -242,6 +257,8 @@ def prepare(
         unless given.
     precision, algorithm, isa
         As for :func:`conv2d`. Calls that do not name them get what is named here.
+    layout : str, optional
+        As the convolution will be given it; channels first unless given.
 
     Returns
     -------
@@ -280,9 +297,14 @@ def prepare(
     checks.rank(filters, "weight", (3, 4, 5), " or ".join(checks.WEIGHT_AXES.values()))
     ndim = filters.ndim - 2
     channels = filters.shape[1] * checks.integer(groups, "groups", 1)
-    axes = f"{checks.BATCH_AXES[ndim]} or ({', '.join(checks.SPATIAL_AXES[ndim])})"
+    named = checks.LAYOUTS[ndim][0] if layout is None else layout
+    last = checks.channels_last(named, ndim)
+    batches = checks.LAST_AXES[ndim] if last else checks.BATCH_AXES[ndim]
+    axes = f"{batches} or ({', '.join(checks.SPATIAL_AXES[ndim])})"
     shape = checks.shape(x_shape, "x_shape", (ndim, ndim + 1, ndim + 2), axes)
-    images = (1, channels, *shape) if len(shape) == ndim else (1, *shape[-ndim - 1 :])
+    images = (1, channels, *shape)
+    if len(shape) > ndim:
+        images = layouts.shape_first((1, *shape[-ndim - 1 :]), last)
     geometry = conv_geometry(
         ndim, images, filters.shape, stride, padding, dilation, groups, input_name="x_shape"
     )
@@ -290,7 +312,7 @@ def prepare(
     kind = _computed_in(filters, dtype)
     # Always a copy: nobody else may change it.
     plain = np.array(filters, dtype=kind, order="C")
-    return PreparedWeight._make(plain, geometry, algorithm, isa, precision)
+    return PreparedWeight._make(plain, geometry, algorithm, isa, precision, named)
 
 
 def _computed_in(weight: Array, dtype: object) -> np.dtype[Any]:

@@ -35,8 +35,9 @@ except ImportError as error:
         "its source directory, with a C compiler at hand, and start Python outside of src/."
     ) from error
 
-Options: TypeAlias = tuple[str, str, int, str]
-"""(algorithm, isa, num_threads, precision), as the C core takes them; 0 threads: the default."""
+Options: TypeAlias = tuple[str, str, int, str] | tuple[str, str, int, str, bool]
+"""(algorithm, isa, num_threads, precision), as the C core takes them; 0 threads: the default.
+A fifth, True, says that the channels come last."""
 
 native = _native
 _AUTO, _STANDARD = "auto", "standard"

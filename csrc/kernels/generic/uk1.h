@@ -67,7 +67,9 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
             }
         }
         if (!pack && args->ahead_count > 0) ahead += (uintptr_t)args->ahead_jump_bytes;
-        const NPC_T *bias = block == args->blocks - 1 ? args->bias : NULL;
+        const int is_last = block == args->blocks - 1;
+        const NPC_T *bias = is_last ? args->bias : NULL;
+        const NPC_T *lane_bias = is_last && !pack ? args->lane_bias : NULL;
         const int accumulate = args->accumulate || block > 0;
         NPC_UNROLL
         for (int i = 0; i < rows; i++) {
@@ -82,6 +84,11 @@ NPC_INLINE void NPC_V(uk1_body)(const npc_uk1_args *args, const int rows, const 
                 const NPC_VEC v = NPC_V(broadcast)(bias + i);
                 NPC_UNROLL
                 for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(add)(acc[i][j], v);
+            }
+            if (lane_bias) {
+                NPC_UNROLL
+                for (int j = 0; j < vecs; j++)
+                    acc[i][j] = NPC_V(add)(acc[i][j], NPC_V(load)(lane_bias + j * NPC_LANES));
             }
             NPC_UNROLL
             for (int j = 0; j < vecs - 1; j++) NPC_V(store)(c + j * NPC_LANES, acc[i][j]);

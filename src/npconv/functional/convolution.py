@@ -83,8 +83,8 @@ def conv2d(
     padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
         What surrounds the images: zeros, or what :func:`npconv.pad` adds in that mode. Then padded
         copies are made, of a few images at a time (about 4 MB); for the weight's gradient, of all.
-    layout : {"NCHW"}
-        The order of the axes.
+    layout : {"NCHW", "NHWC"}
+        The order of the axes of images, gradients and the result. That of the filters stays.
     activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
         Applied last, while the result is in cache: y = activation(conv + bias + add). "relu" is
         0 where y <= 0, "relu6" is that and 6 where y > 6, "leaky_relu" is slope * y where y < 0,
@@ -118,8 +118,6 @@ def conv2d(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Notes
     -----
@@ -218,8 +216,6 @@ def conv2d_input_grad(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -289,8 +285,6 @@ def conv2d_weight_grad(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -367,8 +361,6 @@ def conv2d_backward(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------

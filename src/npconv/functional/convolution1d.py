@@ -78,8 +78,8 @@ def conv1d(
     padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
         What surrounds the sequences: zeros, or what :func:`npconv.pad` adds in that mode. Then
         padded copies are made, of a few at a time (about 4 MB); for the weight's gradient, of all.
-    layout : {"NCW"}
-        The order of the axes.
+    layout : {"NCW", "NWC"}
+        The order of the axes of images, gradients and the result. That of the filters stays.
     activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
         Applied last, while the result is in cache: y = activation(conv + bias + add). "relu" is
         0 where y <= 0, "relu6" is that and 6 where y > 6, "leaky_relu" is slope * y where y < 0,
@@ -113,8 +113,6 @@ def conv1d(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------
@@ -189,8 +187,6 @@ def conv1d_input_grad(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -257,8 +253,6 @@ def conv1d_weight_grad(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -333,8 +327,6 @@ def conv1d_backward(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------

@@ -79,8 +79,8 @@ def conv3d(
     padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
         What surrounds the volumes: zeros, or what :func:`npconv.pad` adds in that mode. Then padded
         copies are made, of a few volumes at a time (about 4 MB); for the weight's gradient, of all.
-    layout : {"NCDHW"}
-        The order of the axes.
+    layout : {"NCDHW", "NDHWC"}
+        The order of the axes of images, gradients and the result. That of the filters stays.
     activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
         Applied last, while the result is in cache: y = activation(conv + bias + add). "relu" is
         0 where y <= 0, "relu6" is that and 6 where y > 6, "leaky_relu" is slope * y where y < 0,
@@ -114,8 +114,6 @@ def conv3d(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------
@@ -195,8 +193,6 @@ def conv3d_input_grad(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -266,8 +262,6 @@ def conv3d_weight_grad(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -343,8 +337,6 @@ def conv3d_backward(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------

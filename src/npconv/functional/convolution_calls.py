@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from npconv import checks
+from npconv import checks, layouts
 from npconv.border import bordered
 from npconv.checks import Array
 from npconv.functional import convolution_stages as stages
@@ -50,10 +50,10 @@ def prepare_forward(
 ) -> Plan:
     """Check a forward call."""
     mode = checks.padding_mode(padding_mode)
-    checks.built_options(layout=layout, ndim=ndim)
-    how = options(algorithm, isa, num_threads, precision)
+    last = checks.channels_last(layout, ndim)
+    how = layouts.told(options(algorithm, isa, num_threads, precision), last)
     after = checks.activation(activation)
-    images, batched = checks.batched(x, "x", ndim)
+    images, batched = checks.batched(x, "x", ndim, last)
     prepared = weight if isinstance(weight, PreparedWeight) else None
     filters = checks.weight(weight, ndim)
     geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
@@ -61,7 +61,7 @@ def prepare_forward(
     if bias is not None:
         offsets = checks.array(bias, "bias")
         checks.same_shape(offsets, "bias", filters.shape[:1], "one for each output channel")
-    shape = geometry.output_shape if batched else geometry.output_shape[1:]
+    shape = layouts.shape_given(geometry.output_shape, batched, last)
     addend = None
     if add is not None:
         addend = checks.array(add, "add")
@@ -73,8 +73,8 @@ def prepare_forward(
         how = prepared.fitted(geometry, dtype, how, algorithm, isa)
     if out is not None:
         out = checks.output(out, shape, dtype, addend, x=images, weight=filters, bias=offsets)
-    if addend is not None and not batched:
-        addend = addend[np.newaxis]
+    if addend is not None:
+        addend = layouts.channels_first(addend, batched, last)
     made = None if prepared is None else prepared.made
     operands = (images, filters, offsets, after, addend, made, border)
     return geometry, dtype, how, operands, shape, batched, out
@@ -98,18 +98,19 @@ def prepare_input_grad(
 ) -> Plan:
     """Check a call for the input's gradient."""
     mode = checks.padding_mode(padding_mode)
-    checks.built_options(layout=layout, ndim=ndim)
-    how = options(algorithm, isa, num_threads, precision)
-    shape, batched = checks.input_shape(input_shape, ndim)
+    last = checks.channels_last(layout, ndim)
+    how = layouts.told(options(algorithm, isa, num_threads, precision), last)
+    shape, batched = checks.input_shape(input_shape, ndim, last)
     filters = checks.weight(weight, ndim)
     geometry = conv_geometry(
         ndim, shape, filters.shape, stride, padding, dilation, groups, input_name="input_shape"
     )
-    errors = _output_grad(grad, geometry, batched)
+    errors = _output_grad(grad, geometry, batched, last)
     dtype = sum_dtype(grad=errors, weight=filters)
     fits_options(dtype, algorithm, None, False)
     geometry, border = bordered(geometry, mode, "input_shape")
-    return geometry, dtype, how, (errors, filters, border), shape[not batched :], batched, None
+    shape = layouts.shape_given(shape, batched, last)
+    return geometry, dtype, how, (errors, filters, border), shape, batched, None
 
 
 def prepare_weight_grad(
@@ -130,14 +131,14 @@ def prepare_weight_grad(
 ) -> Plan:
     """Check a call for the weight's gradient."""
     mode = checks.padding_mode(padding_mode)
-    checks.built_options(layout=layout, ndim=ndim)
-    how = options(algorithm, isa, num_threads, precision)
-    images, batched = checks.batched(x, "x", ndim)
+    last = checks.channels_last(layout, ndim)
+    how = layouts.told(options(algorithm, isa, num_threads, precision), last)
+    images, batched = checks.batched(x, "x", ndim, last)
     shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), checks.WEIGHT_AXES[ndim])
     geometry = conv_geometry(
         ndim, images.shape, shape, stride, padding, dilation, groups, weight_name="weight_shape"
     )
-    errors = _output_grad(grad, geometry, batched)
+    errors = _output_grad(grad, geometry, batched, last)
     dtype = sum_dtype(grad=errors, x=images)
     fits_options(dtype, algorithm, None, False)
     geometry, border = bordered(geometry, mode)
@@ -149,7 +150,7 @@ def run_forward(plan: Plan) -> Array:
     geometry, dtype, how, operands, shape, batched, out = plan
     x, weight, bias, (activation, slope), add, prepared, border = operands
     y = native.empty(shape, dtype) if out is None else out
-    target = y if batched else y[np.newaxis]
+    target = layouts.target(y, batched, how)
     stages.forward(
         geometry, border, dtype, x, weight, bias, target, how, activation, slope, add, prepared
     )
@@ -160,7 +161,7 @@ def run_input_grad(plan: Plan) -> Array:
     """Compute the input's gradient."""
     geometry, dtype, how, (grad, weight, border), shape, batched, _ = plan
     dx = native.empty(shape, dtype)
-    target = dx if batched else dx[np.newaxis]
+    target = layouts.target(dx, batched, how)
     stages.input_grad(geometry, border, dtype, grad, weight, target, how)
     return dx
 
@@ -192,16 +193,16 @@ def run_backward(
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Check a call for the gradients that are needed, and compute them."""
     mode = checks.padding_mode(padding_mode)
-    checks.built_options(layout=layout, ndim=ndim)
-    how = options(algorithm, isa, num_threads, precision)
+    last = checks.channels_last(layout, ndim)
+    how = layouts.told(options(algorithm, isa, num_threads, precision), last)
     need_dx, need_dweight, need_dbias = three_flags(needs)
-    images, batched = checks.batched(x, "x", ndim)
+    images, batched = checks.batched(x, "x", ndim, last)
     filters = checks.weight(weight, ndim)
     geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
-    errors = _output_grad(grad, geometry, batched)
+    errors = _output_grad(grad, geometry, batched, last)
     dtype = sum_dtype(grad=errors, x=images, weight=filters)
     fits_options(dtype, algorithm, None, False)
-    shape = geometry.input_shape[not batched :]
+    shape = layouts.shape_given(geometry.input_shape, batched, last)
     geometry, border = bordered(geometry, mode)
     dx = dweight = dbias = None
     if need_dx:
@@ -215,11 +216,12 @@ def run_backward(
     return dx, dweight, dbias
 
 
-def _output_grad(grad: object, geometry: ConvGeometry, batched: bool) -> Array:
+def _output_grad(grad: object, geometry: ConvGeometry, batched: bool, last: bool) -> Array:
     """``grad`` with a batch axis, if it has the shape of the output."""
     checked = checks.array(grad, "grad")
-    checks.same_shape(checked, "grad", geometry.output_shape[not batched :], _OUTPUT)
-    return checked if batched else checked[np.newaxis]
+    expected = layouts.shape_given(geometry.output_shape, batched, last)
+    checks.same_shape(checked, "grad", expected, _OUTPUT)
+    return layouts.channels_first(checked, batched, last)
 
 
 def three_flags(needs: object) -> list[bool]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv import checks
+from npconv import checks, layouts
 from npconv.checks import Array
 from npconv.functional.convolution import Padding, PerAxis
 from npconv.geometry import columns_geometry
@@ -50,7 +50,7 @@ def im2col(
         The order of the result's axes, a permutation of "NCP": N the images, C the elements of a
         window (channel by channel, row by row), P the windows (row by row). Without a batch axis
         the N is left out.
-    layout : {"NCHW"}
+    layout : {"NCHW", "NHWC"}
         The order of x's axes.
     isa, num_threads
         See :func:`npconv.conv2d`.
@@ -66,8 +66,6 @@ def im2col(
         If an argument has the wrong type, or x is not float32 or float64.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------
@@ -117,7 +115,7 @@ def col2im(
         The shape of the images.
     kernel_size, stride, padding, dilation, order
         As in :func:`im2col`.
-    layout : {"NCHW"}
+    layout : {"NCHW", "NHWC"}
         The order of the images' axes.
     isa, num_threads
         See :func:`npconv.conv2d`.
@@ -132,8 +130,6 @@ def col2im(
         If an argument has the wrong type, or cols is not float32 or float64.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -164,10 +160,10 @@ def _im2col(
     isa: object,
     num_threads: object,
 ) -> Array:
-    checks.built_options(layout=layout)
+    last = checks.channels_last(layout, ndim)
     how = options(isa=isa, num_threads=num_threads)
     axes = _axis_order(order)
-    images, batched = checks.batched(x, "x", ndim)
+    images, batched = checks.batched(x, "x", ndim, last)
     geometry = columns_geometry(ndim, images.shape, kernel_size, stride, padding, dilation)
     dtype = checks.float_dtype(x=images)
     canonical = geometry.columns_shape
@@ -189,10 +185,10 @@ def _col2im(
     isa: object,
     num_threads: object,
 ) -> Array:
-    checks.built_options(layout=layout)
+    last = checks.channels_last(layout, ndim)
     how = options(isa=isa, num_threads=num_threads)
     axes = _axis_order(order)
-    shape, batched = checks.input_shape(input_shape, ndim)
+    shape, batched = checks.input_shape(input_shape, ndim, last)
     geometry = columns_geometry(
         ndim, shape, kernel_size, stride, padding, dilation, input_name="input_shape"
     )
@@ -204,8 +200,9 @@ def _col2im(
     dtype = checks.float_dtype(cols=columns)
     if not batched:
         columns = np.expand_dims(columns, axes.index(0))
-    dx = native.empty(shape, dtype)
-    native.col2im(geometry, columns.transpose(_inverse(axes)), dx, how)
+    dx = native.empty(layouts.shape_given(shape, True, last), dtype)
+    target = layouts.channels_first(dx, True, last)
+    native.col2im(geometry, columns.transpose(_inverse(axes)), target, how)
     return dx if batched else dx[0]
 
 

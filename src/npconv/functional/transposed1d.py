@@ -80,8 +80,8 @@ def conv_transpose1d(
         The step between the taps of a filter.
     padding_mode : {"constant"}
         Kept for the sake of :func:`conv1d`'s; there is nothing else to choose.
-    layout : {"NCW"}
-        The order of the axes.
+    layout : {"NCW", "NWC"}
+        The order of the axes of images, gradients and the result. That of the filters stays.
     activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
         Applied last; see :func:`conv1d`.
     add : array_like, of the result's shape, optional
@@ -103,8 +103,6 @@ def conv_transpose1d(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------
@@ -182,8 +180,6 @@ def conv_transpose1d_input_grad(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -247,8 +243,6 @@ def conv_transpose1d_weight_grad(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     Examples
     --------
@@ -322,8 +316,6 @@ def conv_transpose1d_backward(
         If an argument has the wrong type, or the inputs are no numbers that it is for.
     ValueError
         If shapes, sizes or options do not fit together.
-    NotImplementedError
-        If an option is asked for that is not built yet.
 
     See Also
     --------

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npconv import checks
+from npconv import checks, layouts
 from npconv.checks import TRANSPOSED_WEIGHT_AXES, Array
 from npconv.functional import convolution_stages as stages
 from npconv.functional.convolution_calls import Plan, three_flags
@@ -42,10 +42,11 @@ def prepare_forward(
     out: object,
 ) -> Plan:
     """Check a forward call."""
-    checks.built_options(padding_mode, layout, ndim)
-    how = options(algorithm, isa, num_threads, precision)
+    last = checks.channels_last(layout, ndim)
+    checks.zeros_around(padding_mode)
+    how = layouts.told(options(algorithm, isa, num_threads, precision), last)
     after = checks.activation(activation)
-    images, batched = checks.batched(x, "x", ndim)
+    images, batched = checks.batched(x, "x", ndim, last)
     filters = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
     geometry = transposed_geometry(
         ndim, images.shape, filters.shape, stride, padding, output_padding, dilation, groups
@@ -55,7 +56,7 @@ def prepare_forward(
         offsets = checks.array(bias, "bias")
         why = "one for each output channel"
         checks.same_shape(offsets, "bias", (geometry.in_channels,), why)
-    shape = geometry.input_shape[not batched :]
+    shape = layouts.shape_given(geometry.input_shape, batched, last)
     addend = None
     if add is not None:
         addend = checks.array(add, "add")
@@ -65,8 +66,8 @@ def prepare_forward(
     if out is not None:
         inputs = {"x": images, "weight": filters, "bias": offsets, "add": addend}
         out = checks.output(out, shape, dtype, **inputs)
-    if addend is not None and not batched:
-        addend = addend[np.newaxis]
+    if addend is not None:
+        addend = layouts.channels_first(addend, batched, last)
     return geometry, dtype, how, (images, filters, offsets, after, addend), shape, batched, out
 
 
@@ -88,18 +89,20 @@ def prepare_input_grad(
     num_threads: object,
 ) -> Plan:
     """Check a call for the input's gradient."""
-    checks.built_options(padding_mode, layout, ndim)
-    how = options(algorithm, isa, num_threads, precision)
-    shape, batched = checks.input_shape(input_shape, ndim)
+    last = checks.channels_last(layout, ndim)
+    checks.zeros_around(padding_mode)
+    how = layouts.told(options(algorithm, isa, num_threads, precision), last)
+    shape, batched = checks.input_shape(input_shape, ndim, last)
     filters = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
     geometry = transposed_geometry(
         ndim, shape, filters.shape, stride, padding, output_padding, dilation, groups,
         input_name="input_shape",
     )  # fmt: skip
-    errors = _output_grad(grad, geometry, batched)
+    errors = _output_grad(grad, geometry, batched, last)
     dtype = sum_dtype(grad=errors, weight=filters)
     fits_options(dtype, algorithm, None, False)
-    return geometry, dtype, how, (errors, filters), shape[not batched :], batched, None
+    shape = layouts.shape_given(shape, batched, last)
+    return geometry, dtype, how, (errors, filters), shape, batched, None
 
 
 def prepare_weight_grad(
@@ -120,16 +123,17 @@ def prepare_weight_grad(
     num_threads: object,
 ) -> Plan:
     """Check a call for the weight's gradient."""
-    checks.built_options(padding_mode, layout, ndim)
-    how = options(algorithm, isa, num_threads, precision)
-    images, batched = checks.batched(x, "x", ndim)
+    last = checks.channels_last(layout, ndim)
+    checks.zeros_around(padding_mode)
+    how = layouts.told(options(algorithm, isa, num_threads, precision), last)
+    images, batched = checks.batched(x, "x", ndim, last)
     axes = TRANSPOSED_WEIGHT_AXES[ndim]
     shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), axes)
     geometry = transposed_geometry(
         ndim, images.shape, shape, stride, padding, output_padding, dilation, groups,
         weight_name="weight_shape",
     )  # fmt: skip
-    errors = _output_grad(grad, geometry, batched)
+    errors = _output_grad(grad, geometry, batched, last)
     dtype = sum_dtype(grad=errors, x=images)
     fits_options(dtype, algorithm, None, False)
     return geometry, dtype, how, (errors, images), shape, True, None
@@ -140,7 +144,7 @@ def run_forward(plan: Plan) -> Array:
     geometry, dtype, how, operands, shape, batched, out = plan
     x, weight, bias, (activation, slope), add = operands
     y = native.empty(shape, dtype) if out is None else out
-    target = y if batched else y[np.newaxis]
+    target = layouts.target(y, batched, how)
     # Gradients conjugate.
     stages.input_grad(
         geometry, None, dtype, x, _conjugate(weight), target, how, bias, activation, slope, add
@@ -152,7 +156,7 @@ def run_input_grad(plan: Plan) -> Array:
     """Compute the input's gradient."""
     geometry, dtype, how, (grad, weight), shape, batched, _ = plan
     dx = native.empty(shape, dtype)
-    target = dx if batched else dx[np.newaxis]
+    target = layouts.target(dx, batched, how)
     stages.forward(
         geometry, None, dtype, grad, _conjugate(weight), None, target, how, None, 0.0, None, None
     )
@@ -190,20 +194,21 @@ def run_backward(
     num_threads: object,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Check a call for the gradients that are needed, and compute them."""
-    checks.built_options(padding_mode, layout, ndim)
-    how = options(algorithm, isa, num_threads, precision)
+    last = checks.channels_last(layout, ndim)
+    checks.zeros_around(padding_mode)
+    how = layouts.told(options(algorithm, isa, num_threads, precision), last)
     need_dx, need_dweight, need_dbias = three_flags(needs)
-    images, batched = checks.batched(x, "x", ndim)
+    images, batched = checks.batched(x, "x", ndim, last)
     filters = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
     geometry = transposed_geometry(
         ndim, images.shape, filters.shape, stride, padding, output_padding, dilation, groups
     )
-    errors = _output_grad(grad, geometry, batched)
+    errors = _output_grad(grad, geometry, batched, last)
     dtype = sum_dtype(grad=errors, x=images, weight=filters)
     fits_options(dtype, algorithm, None, False)
     dx = dweight = dbias = None
     if need_dx:
-        shape = geometry.output_shape[not batched :]
+        shape = layouts.shape_given(geometry.output_shape, batched, last)
         dx = run_input_grad((geometry, dtype, how, (errors, filters), shape, batched, None))
     if need_dweight:
         operands = (errors, images)
@@ -215,8 +220,9 @@ def run_backward(
     return dx, dweight, dbias
 
 
-def _output_grad(grad: object, geometry: ConvGeometry, batched: bool) -> Array:
+def _output_grad(grad: object, geometry: ConvGeometry, batched: bool, last: bool) -> Array:
     """``grad`` with a batch axis, if it has the shape of the output."""
     checked = checks.array(grad, "grad")
-    checks.same_shape(checked, "grad", geometry.input_shape[not batched :], _OUTPUT)
-    return checked if batched else checked[np.newaxis]
+    expected = layouts.shape_given(geometry.input_shape, batched, last)
+    checks.same_shape(checked, "grad", expected, _OUTPUT)
+    return layouts.channels_first(checked, batched, last)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv import checks, geometry
+from npconv import checks, geometry, layouts
 from npconv.border import Border, bordered
 from npconv.checks import Array
 from npconv.geometry import ConvGeometry
@@ -34,16 +34,16 @@ def forward(
 ) -> Array:
     """Cross-correlation of ``ndim`` spatial dimensions."""
     mode = checks.padding_mode(padding_mode)
-    checks.built_options(layout=layout, ndim=ndim)
+    last = checks.channels_last(layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     name, slope = checks.activation(activation)
-    x, batched = checks.batched(x, "x", ndim)
+    x, batched = checks.batched(x, "x", ndim, last)
     weight = checks.weight(weight, ndim)
     g = geometry.conv_geometry(ndim, x.shape, weight.shape, stride, padding, dilation, groups)
     if bias is not None:
         bias = checks.array(bias, "bias")
         checks.same_shape(bias, "bias", weight.shape[:1], "one for each output channel")
-    shape = g.output_shape[not batched :]
+    shape = layouts.shape_given(g.output_shape, batched, last)
     if add is not None:
         add = checks.array(add, "add")
         checks.same_shape(add, "add", shape, "the shape of this convolution's output")
@@ -54,6 +54,7 @@ def forward(
     x, weight, bias = widened(dtype, x, weight, bias)
     g, border = bordered(g, mode)
     y = correlate(g, surrounded(border, x), weight, bias)
+    y = layouts.channels_last(y.reshape(g.output_shape), last)
     y = deliver(y, shape, computed_dtype(dtype))
     return deliver(finish(y, add, name, slope), shape, dtype, out)
 
@@ -104,16 +105,19 @@ def input_grad(
 ) -> Array:
     """Gradient by the input."""
     mode = checks.padding_mode(padding_mode)
-    checks.built_options(layout=layout, ndim=ndim)
+    last = checks.channels_last(layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
-    shape, batched = checks.input_shape(input_shape, ndim)
+    shape, batched = checks.input_shape(input_shape, ndim, last)
     weight = checks.weight(weight, ndim)
     g = geometry.conv_geometry(
         ndim, shape, weight.shape, stride, padding, dilation, groups, input_name="input_shape"
     )
-    grad = gradient(grad, g.output_shape[not batched :], "convolution")
+    grad = gradient(grad, layouts.shape_given(g.output_shape, batched, last), "convolution")
+    grad = layouts.channels_first(grad, batched, last)
     dtype = sum_dtype(grad=grad, weight=weight)
-    return deliver(_input_grad(g, grad, weight, mode, dtype), shape[not batched :], dtype)
+    dx = _input_grad(g, grad, weight, mode, dtype).reshape(shape)
+    given = layouts.shape_given(shape, batched, last)
+    return deliver(layouts.channels_last(dx, last), given, dtype)
 
 
 def _input_grad(
@@ -153,14 +157,15 @@ def weight_grad(
 ) -> Array:
     """Gradient by the weight."""
     mode = checks.padding_mode(padding_mode)
-    checks.built_options(layout=layout, ndim=ndim)
+    last = checks.channels_last(layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
-    x, batched = checks.batched(x, "x", ndim)
+    x, batched = checks.batched(x, "x", ndim, last)
     shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), checks.WEIGHT_AXES[ndim])
     g = geometry.conv_geometry(
         ndim, x.shape, shape, stride, padding, dilation, groups, weight_name="weight_shape"
     )
-    grad = gradient(grad, g.output_shape[not batched :], "convolution")
+    grad = gradient(grad, layouts.shape_given(g.output_shape, batched, last), "convolution")
+    grad = layouts.channels_first(grad, batched, last)
     dtype = sum_dtype(grad=grad, x=x)
     return deliver(_weight_grad(g, grad, x, mode, dtype), shape, dtype)
 
@@ -198,18 +203,20 @@ def backward(
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Gradients by input, weight and bias; None where ``needs`` is False."""
     mode = checks.padding_mode(padding_mode)
-    checks.built_options(layout=layout, ndim=ndim)
+    last = checks.channels_last(layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
     needs_x, needs_weight, needs_bias = three_flags(needs)
-    x, batched = checks.batched(x, "x", ndim)
+    x, batched = checks.batched(x, "x", ndim, last)
     weight = checks.weight(weight, ndim)
     g = geometry.conv_geometry(ndim, x.shape, weight.shape, stride, padding, dilation, groups)
-    grad = gradient(grad, g.output_shape[not batched :], "convolution")
+    grad = gradient(grad, layouts.shape_given(g.output_shape, batched, last), "convolution")
+    grad = layouts.channels_first(grad, batched, last)
     dtype = sum_dtype(grad=grad, x=x, weight=weight)
     dx = dweight = dbias = None
     if needs_x:
-        dx = _input_grad(g, grad, weight, mode, dtype)
-        dx = deliver(dx, g.input_shape[not batched :], dtype)
+        dx = _input_grad(g, grad, weight, mode, dtype).reshape(g.input_shape)
+        shape = layouts.shape_given(g.input_shape, batched, last)
+        dx = deliver(layouts.channels_last(dx, last), shape, dtype)
     if needs_weight:
         dweight = deliver(_weight_grad(g, grad, x, mode, dtype), weight.shape, dtype)
     if needs_bias:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv import checks, geometry
+from npconv import checks, geometry, layouts
 from npconv.checks import Array
 from npconv.geometry import ConvGeometry
 from npconv.reference.delivery import deliver, quiet
@@ -31,9 +31,9 @@ def im2col(
 
     Parameters and result are those of :func:`npconv.im2col`.
     """
-    checks.built_options(layout=layout)
+    last = checks.channels_last(layout, 2)
     axes = _column_axes(order)
-    x, batched = checks.batched(x, "x", 2)
+    x, batched = checks.batched(x, "x", 2, last)
     g = geometry.columns_geometry(2, x.shape, kernel_size, stride, padding, dilation)
     dtype = checks.float_dtype(x=x)
     shape = tuple([g.columns_shape[axis] for axis in axes if batched or axis != 0])
@@ -65,9 +65,9 @@ def col2im(
 
     Parameters and result are those of :func:`npconv.col2im`.
     """
-    checks.built_options(layout=layout)
+    last = checks.channels_last(layout, 2)
     axes = _column_axes(order)
-    shape, batched = checks.input_shape(input_shape, 2)
+    shape, batched = checks.input_shape(input_shape, 2, last)
     g = geometry.columns_geometry(
         2, shape, kernel_size, stride, padding, dilation, input_name="input_shape"
     )
@@ -77,7 +77,8 @@ def col2im(
     checks.same_shape(cols, "cols", expected, f"its axes being {letters}")
     dtype = checks.float_dtype(cols=cols)
     cols = cols.reshape([g.columns_shape[axis] for axis in axes]).transpose(np.argsort(axes))
-    return deliver(_col2im(g, cols), shape[not batched :], dtype)
+    dx = layouts.channels_last(_col2im(g, cols).reshape(shape), last)
+    return deliver(dx, layouts.shape_given(shape, batched, last), dtype)
 
 
 @quiet

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconv import checks, geometry
+from npconv import checks, geometry, layouts
 from npconv.checks import TRANSPOSED_WEIGHT_AXES, Array
 from npconv.number_types import computed_dtype, fits_options, sum_dtype
 from npconv.reference.convolution_calls import (
@@ -42,10 +42,11 @@ def forward(
     out: Any,
 ) -> Array:
     """Transposed convolution of ``ndim`` spatial dimensions."""
-    checks.built_options(padding_mode, layout, ndim)
+    last = checks.channels_last(layout, ndim)
+    checks.zeros_around(padding_mode)
     checks.choice(precision, "precision", ("standard", "strict"))
     name, slope = checks.activation(activation)
-    x, batched = checks.batched(x, "x", ndim)
+    x, batched = checks.batched(x, "x", ndim, last)
     weight = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
     g = geometry.transposed_geometry(
         ndim, x.shape, weight.shape, stride, padding, output_padding, dilation, groups
@@ -53,7 +54,7 @@ def forward(
     if bias is not None:
         bias = checks.array(bias, "bias")
         checks.same_shape(bias, "bias", (g.in_channels,), "one for each output channel")
-    shape = g.input_shape[not batched :]
+    shape = layouts.shape_given(g.input_shape, batched, last)
     if add is not None:
         add = checks.array(add, "add")
         checks.same_shape(add, "add", shape, f"the shape of this {_OPERATION}'s output")
@@ -65,7 +66,8 @@ def forward(
     sums = spread(g, x, weight)
     if bias is not None:
         sums = _add_bias(sums, bias)
-    y = deliver(sums, shape, computed_dtype(dtype))
+    y = layouts.channels_last(sums.reshape(g.input_shape), last)
+    y = deliver(y, shape, computed_dtype(dtype))
     return deliver(finish(y, add, name, slope), shape, dtype, out)
 
 
@@ -91,18 +93,22 @@ def input_grad(
     precision: Any,
 ) -> Array:
     """Gradient by the input."""
-    checks.built_options(padding_mode, layout, ndim)
+    last = checks.channels_last(layout, ndim)
+    checks.zeros_around(padding_mode)
     checks.choice(precision, "precision", ("standard", "strict"))
-    shape, batched = checks.input_shape(input_shape, ndim)
+    shape, batched = checks.input_shape(input_shape, ndim, last)
     weight = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
     g = geometry.transposed_geometry(
         ndim, shape, weight.shape, stride, padding, output_padding, dilation, groups,
         input_name="input_shape",
     )  # fmt: skip
-    grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
+    grad = gradient(grad, layouts.shape_given(g.input_shape, batched, last), _OPERATION)
+    grad = layouts.channels_first(grad, batched, last)
     dtype = sum_dtype(grad=grad, weight=weight)
     grad, weight, _ = widened(dtype, grad, weight)
-    return deliver(correlate(g, grad, weight.conj(), None), shape[not batched :], dtype)
+    dx = correlate(g, grad, weight.conj(), None).reshape(shape)
+    given = layouts.shape_given(shape, batched, last)
+    return deliver(layouts.channels_last(dx, last), given, dtype)
 
 
 def weight_grad(
@@ -120,16 +126,18 @@ def weight_grad(
     precision: Any,
 ) -> Array:
     """Gradient by the weight."""
-    checks.built_options(padding_mode, layout, ndim)
+    last = checks.channels_last(layout, ndim)
+    checks.zeros_around(padding_mode)
     checks.choice(precision, "precision", ("standard", "strict"))
-    x, batched = checks.batched(x, "x", ndim)
+    x, batched = checks.batched(x, "x", ndim, last)
     axes = TRANSPOSED_WEIGHT_AXES[ndim]
     shape = checks.shape(weight_shape, "weight_shape", (ndim + 2,), axes)
     g = geometry.transposed_geometry(
         ndim, x.shape, shape, stride, padding, output_padding, dilation, groups,
         weight_name="weight_shape",
     )  # fmt: skip
-    grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
+    grad = gradient(grad, layouts.shape_given(g.input_shape, batched, last), _OPERATION)
+    grad = layouts.channels_first(grad, batched, last)
     dtype = sum_dtype(grad=grad, x=x)
     x, grad, _ = widened(dtype, x, grad)
     return deliver(collect(g, x.conj(), grad), shape, dtype)
@@ -151,21 +159,25 @@ def backward(
     precision: Any,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Gradients by input, weight and bias; None where ``needs`` is False."""
-    checks.built_options(padding_mode, layout, ndim)
+    last = checks.channels_last(layout, ndim)
+    checks.zeros_around(padding_mode)
     checks.choice(precision, "precision", ("standard", "strict"))
     needs_x, needs_weight, needs_bias = three_flags(needs)
-    x, batched = checks.batched(x, "x", ndim)
+    x, batched = checks.batched(x, "x", ndim, last)
     weight = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
     g = geometry.transposed_geometry(
         ndim, x.shape, weight.shape, stride, padding, output_padding, dilation, groups
     )
-    grad = gradient(grad, g.input_shape[not batched :], _OPERATION)
+    grad = gradient(grad, layouts.shape_given(g.input_shape, batched, last), _OPERATION)
+    grad = layouts.channels_first(grad, batched, last)
     dtype = sum_dtype(grad=grad, x=x, weight=weight)
     grad, x, wide = widened(dtype, grad, x, weight)
     assert wide is not None
     dx = dweight = dbias = None
     if needs_x:
-        dx = deliver(correlate(g, grad, wide.conj(), None), g.output_shape[not batched :], dtype)
+        dx = correlate(g, grad, wide.conj(), None).reshape(g.output_shape)
+        shape = layouts.shape_given(g.output_shape, batched, last)
+        dx = deliver(layouts.channels_last(dx, last), shape, dtype)
     if needs_weight:
         dweight = deliver(collect(g, x.conj(), grad), weight.shape, dtype)
     if needs_bias:
