@@ -114,7 +114,7 @@ def test_wrong_data_is_an_error_without_traceback(tmp_path: Path) -> None:
     [
         (["--data", "."], "neither train-images-idx3-ubyte nor"),
         (["--out", "file/below"], "file"),
-        (["--learning-rate", "-1"], "learning_rate is -1.0"),
+        (["--learning-rate", "-1"], "learning_rate must be a finite number of at least 0"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -62,7 +62,7 @@ def conv_input_grad(
     options: _Options,
     bias: _Array | None = None,
     activation: str | None = None,
-    slope: float = 0,
+    slope: float = 0.0,
     add: _Array | None = None,
 ) -> None: ...
 def conv_weight_grad(
