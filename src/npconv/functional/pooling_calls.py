@@ -10,6 +10,7 @@ from npconv import checks
 from npconv.checks import FLOAT32, FLOAT64, Array, Pairs
 from npconv.functional.padding import pad, pad_backward
 from npconv.geometry import PoolGeometry
+from npconv.layouts import channels_first, shape_given
 from npconv.runtime import native
 
 OUTPUT = "the shape of this pooling's output"
@@ -36,21 +37,14 @@ class Images(NamedTuple):
 def images(value: object, name: str, ndim: int, layout: object) -> Images:
     """Check an argument that holds images."""
     last = checks.channels_last(layout, ndim)
-    values, batched = checks.batched(value, name, ndim)
-    return Images(np.moveaxis(values, -1, 1) if last else values, batched, last)
+    values, batched = checks.batched(value, name, ndim, last)
+    return Images(values, batched, last)
 
 
 def input_shape(value: object, ndim: int, layout: object) -> tuple[tuple[int, ...], bool, bool]:
     """Return ``input_shape`` as (N, C, ...), whether N was given, whether channels are last."""
     last = checks.channels_last(layout, ndim)
-    shape, batched = checks.input_shape(value, ndim)
-    return ((shape[0], shape[-1], *shape[1:-1]) if last else shape), batched, last
-
-
-def given_shape(shape: tuple[int, ...], batched: bool, last: bool) -> tuple[int, ...]:
-    """Turn (N, C, ...) into the shape that the caller sees."""
-    ordered = (shape[0], *shape[2:], shape[1]) if last else shape
-    return ordered[not batched :]
+    return *checks.input_shape(value, ndim, last), last
 
 
 def gradients(
@@ -58,10 +52,8 @@ def gradients(
 ) -> Array:
     """Check an argument of the output's shape; return it as (N, C, ...)."""
     errors = checks.array(grad, name)
-    checks.same_shape(errors, name, given_shape(expected, batched, last), OUTPUT)
-    if not batched:
-        errors = errors[np.newaxis]
-    return np.moveaxis(errors, -1, 1) if last else errors
+    checks.same_shape(errors, name, shape_given(expected, batched, last), OUTPUT)
+    return channels_first(errors, batched, last)
 
 
 # --- dtypes ----------------------------------------------------------------------------------
@@ -106,15 +98,14 @@ class Result:
         **inputs: Array | None,
     ) -> None:
         computed, self._dtype = dtypes
-        wanted = given_shape(shape, batched, last)
+        wanted = shape_given(shape, batched, last)
         self._out = None if out is None else checks.output(out, wanted, self._dtype, **inputs)
         self._values: Array = (
             self._out
             if self._out is not None and computed == self._dtype
             else native.empty(wanted, computed)
         )
-        view = self._values if batched else self._values[np.newaxis]
-        self.view: Array = np.moveaxis(view, -1, 1) if last else view
+        self.view: Array = channels_first(self._values, batched, last)
 
     def deliver(self) -> Array:
         """Convert what was computed if it has another dtype."""

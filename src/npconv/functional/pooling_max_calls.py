@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv import checks
+from npconv import checks, layouts
 from npconv.checks import Array
 from npconv.functional import pooling_calls as calls
 from npconv.geometry import PoolGeometry, pool_geometry
@@ -72,7 +72,7 @@ def pick_windows(
     result = calls.Result(geometry.output_shape, dtypes, batched, last, out, x=apart.values)
     shape = geometry.output_shape
     if last and starts is None and _has_innermost(geometry):
-        shape = calls.given_shape(shape, True, last)
+        shape = layouts.shape_given(shape, True, last)
         positions = None if index_dtype is None else native.empty(shape, index_dtype)
         y = np.moveaxis(result.view, 1, -1)
         direct = y.flags.c_contiguous
@@ -147,12 +147,12 @@ def send_back_windows(
     dtypes = calls.float_dtypes(errors, "grad")
     positions = checks.array(indices, "indices")
     checks.same_shape(
-        positions, "indices", calls.given_shape(shape, batched, last), "the shape of grad"
+        positions, "indices", layouts.shape_given(shape, batched, last), "the shape of grad"
     )
     positions = checks.indices(positions, bytes_too=kind == "window")
     result = calls.Result(geometry.input_shape, dtypes, batched, last)
     if last:
-        positions = positions.reshape(calls.given_shape(shape, True, last))
+        positions = positions.reshape(layouts.shape_given(shape, True, last))
         if _has_innermost(geometry):
             values = checks.settled(np.moveaxis(errors, 1, -1), dtypes[0])
             dx = np.moveaxis(result.view, 1, -1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv import checks
+from npconv import checks, layouts
 from npconv.checks import Array
 from npconv.functional import pooling_calls as calls
 from npconv.functional.convolution import PerAxis
@@ -248,9 +248,9 @@ def max_unpool3d_backward(
 def positions(indices: object, shape: tuple[int, ...], batched: bool, last: bool) -> Array:
     """Check flat indices; return them as (N, C, ...), C-contiguous."""
     given = checks.array(indices, "indices")
-    wanted = calls.given_shape(shape, batched, last)
+    wanted = layouts.shape_given(shape, batched, last)
     checks.same_shape(given, "indices", wanted, "the shape of what they belong to")
-    full = checks.indices(given).reshape(calls.given_shape(shape, True, last))
+    full = checks.indices(given).reshape(layouts.shape_given(shape, True, last))
     return np.ascontiguousarray(np.moveaxis(full, -1, 1)) if last else full
 
 

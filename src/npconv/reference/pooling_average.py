@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv import checks, geometry
+from npconv import checks, geometry, layouts
 from npconv.checks import LAYOUTS, Array
 from npconv.functional import pooling_calls as calls
 from npconv.functional.pooling_global import global_images, global_shape
@@ -33,7 +33,7 @@ def _mean(
     g: PoolGeometry, given: calls.Images, out: Any, include_pad: bool, override: float
 ) -> Array:
     _, dtype = calls.mean_dtypes(given.values, "x")
-    shape = calls.given_shape(g.output_shape, given.batched, given.last)
+    shape = layouts.shape_given(g.output_shape, given.batched, given.last)
     if out is not None:
         checks.output(out, shape, dtype, x=given.values)
     x = given.values.reshape(g.batch, g.channels, *g.input)
@@ -49,7 +49,7 @@ def _mean_backward(
     _, dtype = calls.float_dtypes(errors, "grad")
     errors = errors.reshape(g.batch, g.channels, *g.output)
     dx = window_spread(g, errors / divisors(g, include_pad, override)).reshape(g.input_shape)
-    shape = calls.given_shape(g.input_shape, batched, last)
+    shape = layouts.shape_given(g.input_shape, batched, last)
     return deliver(np.moveaxis(dx, 1, -1) if last else dx, shape, dtype)
 
 

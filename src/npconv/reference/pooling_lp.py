@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv import checks, geometry
+from npconv import checks, geometry, layouts
 from npconv.checks import LAYOUTS, Array
 from npconv.functional import pooling_calls as calls
 from npconv.functional.pooling_lp import norm
@@ -54,7 +54,7 @@ def _lp_pool(ndim: int) -> Function:
             ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
         )
         _, dtype = calls.float_dtypes(given.values, "x")
-        shape = calls.given_shape(g.output_shape, given.batched, given.last)
+        shape = layouts.shape_given(g.output_shape, given.batched, given.last)
         if out is not None:
             checks.output(out, shape, dtype, x=given.values)
         y = _norms(g, given.values, p).reshape(g.output_shape)
@@ -88,7 +88,7 @@ def _lp_pool_backward(ndim: int) -> Function:
         _, dtype = calls.float_dtypes(errors, "grad")
         calls.float_dtypes(given.values, "x")
         dx = _gradient(g, errors, given.values, p).reshape(g.input_shape)
-        shape = calls.given_shape(g.input_shape, given.batched, given.last)
+        shape = layouts.shape_given(g.input_shape, given.batched, given.last)
         return deliver(np.moveaxis(dx, 1, -1) if given.last else dx, shape, dtype)
 
     return named(lp_pool_backward, f"lp_pool{ndim}d_backward")

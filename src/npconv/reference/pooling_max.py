@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv import checks, geometry
+from npconv import checks, geometry, layouts
 from npconv.checks import LAYOUTS, Array
 from npconv.functional import pooling_calls as calls
 from npconv.functional.pooling_fractional import samples_of, scattered
@@ -67,7 +67,7 @@ def _result(
 ) -> Any:
     """Deliver values, and indices if they have a dtype, in the caller's layout."""
     _, dtype = calls.picked_dtypes(given.values, "x")
-    shape = calls.given_shape(g.output_shape, given.batched, given.last)
+    shape = layouts.shape_given(g.output_shape, given.batched, given.last)
     if out is not None:
         checks.output(out, shape, dtype, x=apart.values)
     y, at = (each.reshape(g.output_shape) for each in picked)
@@ -96,7 +96,7 @@ def _send_back(
     plane = np.arange(planes).reshape(planes, 1, 1, 1)
     np.add.at(dx, (plane, flat), errors.reshape(flat.shape).astype(np.float64))
     dx = dx.reshape(g.input_shape)
-    shape = calls.given_shape(g.input_shape, batched, last)
+    shape = layouts.shape_given(g.input_shape, batched, last)
     return deliver(np.moveaxis(dx, 1, -1) if last else dx, shape, dtype)
 
 
@@ -370,7 +370,7 @@ def _max_unpool(ndim: int) -> Function:
         for plane, where, from_plane in zip(y, at.reshape(planes, pooled), values, strict=True):
             plane[where] = from_plane
         y = y.reshape(g.input_shape)
-        shape = calls.given_shape(g.input_shape, given.batched, given.last)
+        shape = layouts.shape_given(g.input_shape, given.batched, given.last)
         return deliver(np.moveaxis(y, 1, -1) if given.last else y, shape, dtype)
 
     return named(max_unpool, f"max_unpool{ndim}d")
@@ -401,7 +401,7 @@ def _max_unpool_backward(ndim: int) -> Function:
         dx = np.take_along_axis(flat, at.reshape(planes, int(np.prod(g.output))), 1).reshape(
             given.shape
         )
-        shape = calls.given_shape(given.shape, errors.batched, errors.last)
+        shape = layouts.shape_given(given.shape, errors.batched, errors.last)
         return deliver(np.moveaxis(dx, 1, -1) if errors.last else dx, shape, dtype)
 
     return named(max_unpool_backward, f"max_unpool{ndim}d_backward")
