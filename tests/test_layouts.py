@@ -214,6 +214,19 @@ def test_taps_in_the_padding_are_skipped(value: float, isa: str) -> None:
     assert np.allclose(got[finite], expected[finite], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("x_dtype", ["<f8", ">f8", "f4"])
+def test_extra_memory_is_bounded(x_dtype: str) -> None:
+    """2 MB, the weights packed and what they are filled up with."""
+    for channels, groups, kernel in [(96, 96, 11), (64, 1, 5), (3, 1, 15)]:
+        x = np.ones((1, 40, 70, channels), x_dtype)
+        weight = np.ones((96, channels // groups, kernel, kernel))
+        algorithm = "depthwise_last" if groups > 1 else "channels_last"
+        how = {"layout": "NHWC", "algorithm": algorithm, "num_threads": 1}
+        npconv.conv2d(x, weight, groups=groups, **how)
+        used = npconv.last_plan()["workspace_bytes"]
+        assert used <= 2 * 2**20 + 2 * weight.nbytes, (algorithm, kernel)
+
+
 def test_they_decline_the_other_layout() -> None:
     x, weight = np.ones((1, 8, 9, 9), "f4"), np.ones((8, 8, 3, 3), "f4")
     with pytest.raises(ValueError, match="the layout has the channels before the pixels"):

@@ -6,12 +6,12 @@
 #include "../core/scratch.h"
 #include "finish.h"
 #include "panel.h"
-#include "panel_product.h"
 
 enum {
     RUN = 64,            /* pixels of a row, computed by one call */
-    CONVERTED = 64,      /* channels, where x must be converted */
-    MAX_TAPS = 1024,     /* so that scratch stays small */
+    STAGED = 64,         /* channels of a run on the stage */
+    CONVERTED = 16,      /* the same where x is converted: for each tap, within 2 MB in all */
+    MAX_TAPS = 128,      /* one chain of sums, as long as a block of the other algorithms */
     PIECE_FLOPS = 400000 /* at least */
 };
 
@@ -20,7 +20,7 @@ typedef struct job {
     npc_window window;
     npc_finish finish;
     const char *weight; /* [tap][channel] */
-    int64_t size, channels, lines;
+    int64_t size, channels, pieces;
     int as_it_lies, in_place;
     int64_t block; /* channels computed at once */
 } job;
@@ -100,14 +100,11 @@ static void run_block(const job *j, memory *m, int64_t channel, int64_t count)
     }
     for (int64_t t = 0; t < r->taps; t++)
         weight[t] = (const char *)r->weight[t] + channel * j->size;
-    for (int64_t t = 0; t == 0 || t < r->taps; t += NPC_DEPTH_BLOCK) {
-        args.taps = npc_min(NPC_DEPTH_BLOCK, r->taps - t);
-        args.tap = tap + t;
-        args.weight = weight + t;
-        args.accumulate = t > 0;
-        args.bias = bias && t + NPC_DEPTH_BLOCK >= r->taps ? bias + channel * j->size : NULL;
-        npc_run_depthwise_last(j->problem->kernels, &args);
-    }
+    args.taps = r->taps;
+    args.tap = tap;
+    args.weight = weight;
+    args.bias = bias ? bias + channel * j->size : NULL;
+    npc_run_depthwise_last(j->problem->kernels, &args);
     if (j->in_place) return;
     for (int64_t i = 0; i < r->count; i++) {
         const int64_t at[NPC_SPATIAL] = {r->at[0], r->at[1], r->at[2] + i};
@@ -142,12 +139,12 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
                           j->problem->geometry->output[1];
     char *cursor = scratch;
     memory *m = npc_scratch_take(&cursor, sizeof *m);
-    m->stage = npc_scratch_take(&cursor, (size_t)(RUN * CONVERTED * j->size));
+    m->stage = npc_scratch_take(&cursor, (size_t)(RUN * STAGED * j->size));
     m->copies = cursor;
     m->run.step =
         npc_axis_step_bytes(&j->window.axis[2], j->problem->arrays->x.stride[4]) / j->size;
-    for (int64_t line = npc_split(lines, j->lines, piece);
-         line < npc_split(lines, j->lines, piece + 1); line++)
+    for (int64_t line = npc_split(lines, j->pieces, piece);
+         line < npc_split(lines, j->pieces, piece + 1); line++)
         run_line(j, m, line);
     return NPC_OK;
 }
@@ -175,15 +172,13 @@ static npc_status run_problem(npc_conv_problem *problem)
     j.as_it_lies =
         npc_is_plain(x, problem->dtype) && x->stride[1] == j.size && x->stride[4] % j.size == 0;
     j.in_place = !j.finish.needed && y->stride[1] == j.size && y->stride[4] % j.size == 0;
-    j.block = j.as_it_lies && j.in_place ? j.channels : CONVERTED;
+    j.block = !j.as_it_lies ? CONVERTED : j.in_place ? j.channels : STAGED;
 
     const int64_t lines = g->batch * g->output[0] * g->output[1];
-    const double flops = npc_conv_flops(g) / (double)npc_max(lines, 1);
-    j.lines = npc_max(1, npc_min(lines, (int64_t)((double)lines * flops / PIECE_FLOPS)));
-    const size_t copies =
-        j.as_it_lies ? 0 : (size_t)(npc_min(taps, MAX_TAPS) * RUN * CONVERTED * j.size);
+    j.pieces = npc_max(1, npc_min(lines, (int64_t)(npc_conv_flops(g) / PIECE_FLOPS)));
+    const size_t copies = j.as_it_lies ? 0 : (size_t)(taps * RUN * CONVERTED * j.size);
     const npc_status status = npc_parallel_for(
-        problem->team, j.lines, sizeof(memory) + (size_t)(RUN * CONVERTED * j.size) + copies + 128,
+        problem->team, j.pieces, sizeof(memory) + (size_t)(RUN * STAGED * j.size) + copies + 128,
         run_piece, &j);
     free(weight);
     return status;
@@ -196,7 +191,7 @@ static const char *declines(const npc_conv_problem *problem)
     if (problem->operation != NPC_FORWARD) return "it computes forward convolutions only";
     if (npc_group_in(g) != 1 || npc_group_out(g) != 1)
         return "a group has more or less than one channel";
-    return npc_count(g->kernel) > MAX_TAPS / 8 ? "the kernel is too large" : NULL;
+    return npc_count(g->kernel) > MAX_TAPS ? "the kernel is too large" : NULL;
 }
 
 enum {
