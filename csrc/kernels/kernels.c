@@ -36,6 +36,7 @@ enum slot {
     SLOT_uk1_##rows##x##vecs, SLOT_uk2_##rows##x##vecs, SLOT_uk3_##rows##x##vecs,
 #define NPC_DOT(rows, cols) SLOT_dot_##rows##x##cols,
 #define NPC_KERNEL(name) SLOT_##name,
+#include "tiles.def"
 #include "kernels.def"
 #undef NPC_TILE
 #undef NPC_DOT
@@ -53,6 +54,7 @@ static const struct slot_info {
         {"uk3_" #rows "x" #vecs, ACCUMULATE + 1, rows, vecs, 0},
 #define NPC_DOT(rows, cols) {"dot_" #rows "x" #cols, TAIL + 1, rows, 0, cols},
 #define NPC_KERNEL(name) {#name, 1, 0, 0, 0},
+#include "tiles.def"
 #include "kernels.def"
 #undef NPC_TILE
 #undef NPC_DOT
@@ -61,22 +63,22 @@ static const struct slot_info {
 
 static const short uk1_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
 #define NPC_TILE(rows, vecs) [vecs][rows] = SLOT_uk1_##rows##x##vecs,
-#include "kernels.def"
+#include "tiles.def"
 #undef NPC_TILE
 };
 static const short uk2_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
 #define NPC_TILE(rows, vecs) [vecs][rows] = SLOT_uk2_##rows##x##vecs,
-#include "kernels.def"
+#include "tiles.def"
 #undef NPC_TILE
 };
 static const short uk3_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
 #define NPC_TILE(rows, vecs) [vecs][rows] = SLOT_uk3_##rows##x##vecs,
-#include "kernels.def"
+#include "tiles.def"
 #undef NPC_TILE
 };
 static const short dot_slot[NPC_MAX_DOT_ROWS + 1][NPC_MAX_DOT_COLS + 1] = {
 #define NPC_DOT(rows, cols) [rows][cols] = SLOT_dot_##rows##x##cols,
-#include "kernels.def"
+#include "tiles.def"
 #undef NPC_DOT
 };
 

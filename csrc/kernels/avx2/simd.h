@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "../kernels.h"
+#include "../../core/common.h"
 
 /* rows * vecs accumulators + vecs panel vectors + 1 broadcast <= 16 registers */
 #define NPC_UK1_ROWS_1 12

@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-#include "../kernels.h"
+#include "../../core/common.h"
 
 /* rows * vecs accumulators + vecs panel vectors + 1 broadcast <= 32 registers */
 #define NPC_UK1_ROWS_1 14

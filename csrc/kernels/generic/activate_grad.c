@@ -18,6 +18,7 @@ NPC_INLINE void NPC_V(activate_grad_body)(const npc_activate_grad_args *args,
     }
 }
 
+NPC_DECLARE(activate_grad);
 void NPC_NAME(activate_grad)(const npc_activate_grad_args *args)
 {
     switch (args->activation) { /* each a loop of its own */

@@ -2,6 +2,7 @@
 #ifndef NPC_KERNELS_GENERIC_ACTIVATION_H
 #define NPC_KERNELS_GENERIC_ACTIVATION_H
 
+#include "../args/finish.h"
 #include "exponential.h"
 
 /* 1 / (1 + e^-|x|), and for x < 0 that times e^-|x|, so that small results are exact too. */

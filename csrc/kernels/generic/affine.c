@@ -1,4 +1,5 @@
 /* What normalisation does with values of a channel: see npc_affine_args. */
+#include "../args/normalise.h"
 #include "kernel.h"
 
 NPC_INLINE NPC_VEC NPC_V(number)(double value)
@@ -29,6 +30,7 @@ NPC_INLINE void NPC_V(affine_body)(const npc_affine_args *args, const int has_gr
     }
 }
 
+NPC_DECLARE(affine);
 void NPC_NAME(affine)(const npc_affine_args *args)
 {
     if (args->grad)

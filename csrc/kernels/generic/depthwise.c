@@ -1,5 +1,6 @@
 /* Depthwise convolution: see npc_depthwise_args and npc_depthwise_any_args. An output element is
  * one chain of multiply-adds in the order of its taps, whichever loop computes it. */
+#include "../args/depthwise.h"
 #include "kernel.h"
 
 enum { ROWS = NPC_DEPTHWISE_ROWS, MAX_SIZE = NPC_DEPTHWISE_SIZE };
@@ -127,6 +128,7 @@ NPC_INLINE void NPC_V(depthwise_body)(const npc_depthwise_args *args, const int 
     }
 }
 
+NPC_DECLARE(depthwise_3x3);
 void NPC_NAME(depthwise_3x3)(const npc_depthwise_args *args)
 {
     if (args->step == 1)
@@ -135,6 +137,7 @@ void NPC_NAME(depthwise_3x3)(const npc_depthwise_args *args)
         NPC_V(depthwise_body)(args, 3, 2);
 }
 
+NPC_DECLARE(depthwise_5x5);
 void NPC_NAME(depthwise_5x5)(const npc_depthwise_args *args)
 {
     if (args->step == 1)
@@ -207,6 +210,7 @@ NPC_INLINE void NPC_V(depthwise_any_body)(const npc_depthwise_any_args *args, co
         NPC_V(depthwise_any_tile)(args, i, (int)npc_min(args->columns - i, NPC_LANES), rows, 1);
 }
 
+NPC_DECLARE(depthwise_any);
 void NPC_NAME(depthwise_any)(const npc_depthwise_any_args *args)
 {
     if (args->rows == 1)

@@ -1,4 +1,5 @@
 /* Gradients of depthwise convolutions: see npc_depthwise_grad_args and npc_depthwise_up_args. */
+#include "../args/depthwise.h"
 #include "kernel.h"
 
 enum { ROWS = NPC_DEPTHWISE_ROWS, MAX_SIZE = NPC_DEPTHWISE_SIZE };
@@ -97,6 +98,7 @@ NPC_INLINE void NPC_V(grad_body)(const npc_depthwise_grad_args *args, const int 
     }
 }
 
+NPC_DECLARE(depthwise_grad);
 void NPC_NAME(depthwise_grad)(const npc_depthwise_grad_args *args)
 {
     if (args->size == 3 && args->step == 1)
@@ -134,6 +136,7 @@ NPC_INLINE void NPC_V(up_vector)(const npc_depthwise_up_args *args, int64_t i, c
     NPC_V(store_pairs)(to, sum[0], sum[1], (int)npc_min(args->count - 2 * i, 2 * NPC_LANES));
 }
 
+NPC_DECLARE(depthwise_up);
 void NPC_NAME(depthwise_up)(const npc_depthwise_up_args *args)
 {
     int64_t lowest = 0, highest = 0;

@@ -1,5 +1,6 @@
 /* Depthwise convolution where channels come last: see npc_depthwise_last_args. A lane is a channel;
  * a vector of each tap's weights serves a few pixels. */
+#include "../args/depthwise.h"
 #include "kernel.h"
 
 enum { PIXELS = 8 };
@@ -35,6 +36,7 @@ NPC_INLINE void NPC_V(depthwise_last_pixels)(const npc_depthwise_last_args *args
     }
 }
 
+NPC_DECLARE(depthwise_last);
 void NPC_NAME(depthwise_last)(const npc_depthwise_last_args *args)
 {
     for (int64_t c = 0; c < args->channels; c += NPC_LANES) {

@@ -1,5 +1,6 @@
 /* Dot products of rows of a with rows of b, both contiguous: see npc_dot_args. Lanes are summed
  * once, at the end. */
+#include "../args/product.h"
 #include "kernel.h"
 
 NPC_INLINE void NPC_V(dot_body)(const npc_dot_args *args, const int rows, const int cols)
@@ -50,9 +51,10 @@ NPC_INLINE void NPC_V(dot_body)(const npc_dot_args *args, const int rows, const 
 }
 
 #define NPC_DOT(rows, cols)                                                                        \
+    npc_dot_fn NPC_NAME(dot_##rows##x##cols);                                                      \
     void NPC_NAME(dot_##rows##x##cols)(const npc_dot_args *args)                                   \
     {                                                                                              \
         if (rows <= NPC_DOT_ROWS && cols <= NPC_DOT_COLS) NPC_V(dot_body)(args, rows, cols);       \
     }
-#include "../kernels.def"
+#include "../tiles.def"
 #undef NPC_DOT

@@ -1,6 +1,8 @@
 /* Dropout and its gradient, in loops that the compiler vectorises: see npc_dropout_args. */
+#include "../args/normalise.h"
 #include "kernel.h"
 
+NPC_DECLARE(dropout);
 void NPC_NAME(dropout)(const npc_dropout_args *args)
 {
     const NPC_T *restrict from = args->from;

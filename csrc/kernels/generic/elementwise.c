@@ -1,6 +1,8 @@
 /* Loops over elements that the compiler vectorises for the ISA by itself, and blocked sums. */
+#include "../args/elementwise.h"
 #include "kernel.h"
 
+NPC_DECLARE(has_nan);
 int NPC_NAME(has_nan)(const void *c, int64_t stride, int64_t rows, int64_t cols)
 {
     int found = 0;
@@ -12,6 +14,7 @@ int NPC_NAME(has_nan)(const void *c, int64_t stride, int64_t rows, int64_t cols)
 }
 
 /* v - v is NaN for infinities and NaNs, else zero. */
+NPC_DECLARE(all_finite);
 int NPC_NAME(all_finite)(const void *from, int64_t count)
 {
     const NPC_T *v = from;
@@ -23,8 +26,10 @@ int NPC_NAME(all_finite)(const void *from, int64_t count)
     return !found;
 }
 
+NPC_DECLARE(fence);
 void NPC_NAME(fence)(void) { NPC_V(fence)(); }
 
+NPC_DECLARE(add);
 void NPC_NAME(add)(void *to, const void *from, int64_t count)
 {
     NPC_T *restrict target = to;
@@ -33,6 +38,7 @@ void NPC_NAME(add)(void *to, const void *from, int64_t count)
 }
 
 /* Four chains of vectors, summed pairwise: the order depends on count alone. */
+NPC_DECLARE(sum);
 void NPC_NAME(sum)(const void *from, int64_t count, void *total)
 {
     const NPC_T *source = from;

@@ -39,6 +39,7 @@ NPC_INLINE void NPC_V(finish_activation)(const npc_finish_args *args,
         NPC_V(finish_body)(args, 0, activation);
 }
 
+NPC_DECLARE(finish);
 void NPC_NAME(finish)(const npc_finish_args *args)
 {
     switch (args->activation) { /* each a loop of its own */

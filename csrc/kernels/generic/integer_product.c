@@ -1,4 +1,5 @@
 /* Exact sums of products: see npc_integer_product_args. */
+#include "../args/integer_product.h"
 #include "kernel.h"
 
 #include <string.h>
@@ -64,6 +65,7 @@ NPC_INLINE void NPC_V(integer_rows)(const npc_integer_product_args *args, const 
     }
 }
 
+NPC_DECLARE(integer_product);
 void NPC_NAME(integer_product)(const npc_integer_product_args *args)
 {
     assert(args->rows >= 1 && args->rows <= NPC_INTEGER_ROWS);

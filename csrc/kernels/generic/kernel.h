@@ -1,5 +1,5 @@
-/* What every kernel file includes. Each file of this folder is compiled once for every ISA and
- * dtype, with these set by the build:
+/* What every kernel file includes, beside the header of ../args/ that says what its kernels take.
+ * Each file of this folder is compiled once for every ISA and dtype, with these set by the build:
  *
  *   NPC_ISA avx512, ...    NPC_SIMD the path of its simd.h, from here
  *   NPC_TYPE f32 or f64    NPC_T float or double    NPC_DTYPE_ID NPC_F32 or NPC_F64
@@ -69,15 +69,7 @@ typedef uint64_t f64_bits __attribute__((vector_size(sizeof(f64_vec))));
 #define NPC_IN_REGISTER(vector) ((void)0)
 #endif
 
-#define NPC_TILE(rows, vecs)                                                                       \
-    npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs), NPC_NAME(uk1_pack_##rows##x##vecs);                  \
-    npc_uk2_fn NPC_NAME(uk2_##rows##x##vecs);                                                      \
-    npc_uk3_fn NPC_NAME(uk3_##rows##x##vecs);
-#define NPC_DOT(rows, cols) npc_dot_fn NPC_NAME(dot_##rows##x##cols);
-#define NPC_KERNEL(name) npc_##name##_fn NPC_NAME(name);
-#include "../kernels.def"
-#undef NPC_TILE
-#undef NPC_DOT
-#undef NPC_KERNEL
+/* The prototype of a kernel of kernels.def, before its definition. */
+#define NPC_DECLARE(name) npc_##name##_fn NPC_NAME(name)
 
 #endif

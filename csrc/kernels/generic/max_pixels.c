@@ -1,4 +1,5 @@
 /* Max-pooling and its gradient where channels are innermost: see npc_max_pixels_args. */
+#include "../args/max_pool.h"
 #include "kernel.h"
 
 NPC_INLINE void NPC_V(max_pixels_body)(const npc_max_pixels_args *args, const int index_bytes,
@@ -41,6 +42,7 @@ NPC_INLINE void NPC_V(max_pixels_indices)(const npc_max_pixels_args *args, const
         NPC_V(max_pixels_body)(args, 0, smallest);
 }
 
+NPC_DECLARE(max_pixels);
 void NPC_NAME(max_pixels)(const npc_max_pixels_args *args)
 {
     assert(args->taps >= 1);
@@ -81,6 +83,7 @@ NPC_INLINE int64_t NPC_V(unpool_pixels_body)(const npc_unpool_pixels_args *args,
     return found;
 }
 
+NPC_DECLARE(unpool_pixels);
 int64_t NPC_NAME(unpool_pixels)(const npc_unpool_pixels_args *args)
 {
     return args->index8 ? NPC_V(unpool_pixels_body)(args, 1) : NPC_V(unpool_pixels_body)(args, 0);

@@ -1,4 +1,5 @@
 /* Max-pooling in two steps, along the rows and across them: see npc_max_row_args. */
+#include "../args/max_pool.h"
 #include "kernel.h"
 
 #include <math.h>
@@ -89,6 +90,7 @@ NPC_INLINE void NPC_V(max_row_steps)(const npc_max_row_args *args, const int num
         NPC_V(max_row_body)(args, 2, 0, numbered, smallest);
 }
 
+NPC_DECLARE(max_row);
 void NPC_NAME(max_row)(const npc_max_row_args *args)
 {
     assert(args->taps >= 1 && (args->step == 1 || args->step == 2));
@@ -160,6 +162,7 @@ NPC_INLINE void NPC_V(max_column_indices)(const npc_max_column_args *args, const
         NPC_V(max_column_body)(args, args->row_count, 0, smallest);
 }
 
+NPC_DECLARE(max_column);
 void NPC_NAME(max_column)(const npc_max_column_args *args)
 {
     assert(args->row_count >= 1);

@@ -1,4 +1,5 @@
 /* Sums over values of a channel, in double: see npc_moments_args. */
+#include "../args/normalise.h"
 #include "wide.h"
 
 #define PARTS NPC_V(parts)
@@ -53,6 +54,7 @@ NPC_INLINE void NPC_V(moments_body)(npc_moments_args *args, const int has_grad)
     }
 }
 
+NPC_DECLARE(moments);
 void NPC_NAME(moments)(npc_moments_args *args)
 {
     if (args->grad)

@@ -1,6 +1,7 @@
 /* Packing a panel on its own: see npc_pack_args. */
 #include "pack.h"
 
+NPC_DECLARE(pack);
 void NPC_NAME(pack)(const npc_pack_args *args)
 {
     NPC_V(pack_cursor) at = NPC_V(pack_start)(&args->source);

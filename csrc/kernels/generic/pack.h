@@ -3,6 +3,7 @@
 #ifndef NPC_KERNELS_GENERIC_PACK_H
 #define NPC_KERNELS_GENERIC_PACK_H
 
+#include "../args/product.h"
 #include "kernel.h"
 
 /* Where packing stands. What a loop needs of npc_pack_source is copied: stores to the panel might

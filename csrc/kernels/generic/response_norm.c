@@ -1,4 +1,5 @@
 /* Local response normalisation of a tile, lanes are pixels: see npc_response_norm_args. */
+#include "../args/normalise.h"
 #include "kernel.h"
 
 /* d ^ -beta; by roots for the usual exponents. */
@@ -18,6 +19,7 @@ NPC_INLINE NPC_VEC NPC_V(inverse_power)(NPC_VEC d, const double beta)
     return NPC_V(load)(lane);
 }
 
+NPC_DECLARE(response_norm);
 void NPC_NAME(response_norm)(const npc_response_norm_args *args)
 {
     const int64_t channels = args->channels, pitch = args->pitch;

@@ -1,6 +1,7 @@
 /* Whole convolutions of small images: see npc_small_args. A vector is pixels of one output row;
  * images this small stay in L1, so taps are loaded from where they lie, lanes in the padding masked
  * out. */
+#include "../args/small.h"
 #include "kernel.h"
 
 NPC_INLINE void NPC_V(small_row)(const npc_small_args *args, const uint32_t *mask, int64_t h,
@@ -73,6 +74,7 @@ NPC_INLINE void NPC_V(small_image)(const npc_small_args *args, const int step)
     if (row < args->rows) NPC_V(small_rows)(args, row, 1, step);
 }
 
+NPC_DECLARE(small);
 void NPC_NAME(small)(const npc_small_args *args)
 {
     if (args->step[1] == 1)

@@ -1,4 +1,5 @@
 /* Softmax and its logarithm of a tile, lanes are pixels: see npc_softmax_args. */
+#include "../args/normalise.h"
 #include "exponential.h"
 
 /* Sums over channels in double would cost more than the exponentials; in order of the channels. */
@@ -46,6 +47,7 @@ NPC_INLINE void NPC_V(softmax_backward)(const npc_softmax_args *args, int64_t j)
     }
 }
 
+NPC_DECLARE(softmax);
 void NPC_NAME(softmax)(const npc_softmax_args *args)
 {
     for (int64_t j = 0; j < args->count; j += NPC_LANES) {

@@ -1,6 +1,8 @@
 /* Spreading rows: see npc_spread_args. Vectors go from the last of the rows to the first, each
  * through all rows, so that what a vector writes behind the end of its row is written again with
  * what belongs there. */
+#include "../args/product.h"
+#include "../args/spread.h"
 #include "kernel.h"
 
 /* One vector of each row: lanes [lo, hi) from `from`, the others zero. */
@@ -48,6 +50,7 @@ NPC_INLINE void NPC_V(spread_tap)(const npc_spread_args *args, const npc_spread_
     for (int64_t i = 0; i < after * count; i += NPC_LANES) NPC_V(store)(to + i, NPC_V(zero)());
 }
 
+NPC_DECLARE(spread);
 void NPC_NAME(spread)(const npc_spread_args *args)
 {
     NPC_T *to = args->to;
@@ -67,6 +70,7 @@ void NPC_NAME(spread)(const npc_spread_args *args)
     }
 }
 
+NPC_DECLARE(collect);
 void NPC_NAME(collect)(const void *from, const int64_t *offset_bytes, int64_t rows, int64_t vecs,
                        void *panel)
 {

@@ -1,5 +1,18 @@
 /* The table of one ISA and dtype, filled from kernels.def. */
+#include "../kernels.h"
 #include "kernel.h"
+
+#define NPC_TILE(rows, vecs)                                                                       \
+    npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs), NPC_NAME(uk1_pack_##rows##x##vecs);                  \
+    npc_uk2_fn NPC_NAME(uk2_##rows##x##vecs);                                                      \
+    npc_uk3_fn NPC_NAME(uk3_##rows##x##vecs);
+#define NPC_DOT(rows, cols) npc_dot_fn NPC_NAME(dot_##rows##x##cols);
+#define NPC_KERNEL(name) NPC_DECLARE(name);
+#include "../tiles.def"
+#include "../kernels.def"
+#undef NPC_TILE
+#undef NPC_DOT
+#undef NPC_KERNEL
 
 extern const npc_kernels NPC_NAME(kernels);
 const npc_kernels NPC_NAME(kernels) = {
@@ -19,6 +32,7 @@ const npc_kernels NPC_NAME(kernels) = {
     .dot[rows][cols] =                                                                             \
         rows <= NPC_DOT_ROWS && cols <= NPC_DOT_COLS ? NPC_NAME(dot_##rows##x##cols) : NULL,
 #define NPC_KERNEL(name) .name = NPC_NAME(name),
+#include "../tiles.def"
 #include "../kernels.def"
 #undef NPC_TILE
 #undef NPC_DOT

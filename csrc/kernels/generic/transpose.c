@@ -1,6 +1,8 @@
 /* Transposing in blocks of lanes x lanes: see npc_transpose_args. */
+#include "../args/transpose.h"
 #include "kernel.h"
 
+NPC_DECLARE(transpose);
 void NPC_NAME(transpose)(const npc_transpose_args *args)
 {
     for (int64_t i = 0; i < args->rows; i += NPC_LANES) {

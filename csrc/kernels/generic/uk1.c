@@ -3,9 +3,10 @@
 #include "uk1.h"
 
 #define NPC_TILE(rows, vecs)                                                                       \
+    npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs);                                                      \
     void NPC_NAME(uk1_##rows##x##vecs)(const npc_uk1_args *args)                                   \
     {                                                                                              \
         if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk1_body)(args, rows, vecs, 0);                     \
     }
-#include "../kernels.def"
+#include "../tiles.def"
 #undef NPC_TILE

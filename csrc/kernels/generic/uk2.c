@@ -1,6 +1,7 @@
 /* UK2: see npc_uk2_args for its contract. The sums are those of UK1, bit by bit: the same chains
  * over the same blocks. Tiles that do not fit into the registers are left empty here and NULL in
  * the table. */
+#include "../args/product.h"
 #include "kernel.h"
 
 NPC_INLINE void NPC_V(uk2_body)(const npc_uk2_args *args, const int rows, const int vecs)
@@ -91,9 +92,10 @@ NPC_INLINE void NPC_V(uk2_body)(const npc_uk2_args *args, const int rows, const 
 }
 
 #define NPC_TILE(rows, vecs)                                                                       \
+    npc_uk2_fn NPC_NAME(uk2_##rows##x##vecs);                                                      \
     void NPC_NAME(uk2_##rows##x##vecs)(const npc_uk2_args *args)                                   \
     {                                                                                              \
         if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk2_body)(args, rows, vecs);                        \
     }
-#include "../kernels.def"
+#include "../tiles.def"
 #undef NPC_TILE

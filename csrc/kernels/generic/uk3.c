@@ -2,6 +2,7 @@
  * rows x vecs accumulators in registers, as in UK1, but its depth is pixels that come in stretches:
  * what lies in the padding is in none of them. Tiles that do not fit into the registers are left
  * empty here and NULL in the table. */
+#include "../args/product.h"
 #include "kernel.h"
 
 NPC_INLINE void NPC_V(uk3_flush)(NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS], NPC_T *c,
@@ -61,9 +62,10 @@ NPC_INLINE void NPC_V(uk3_body)(const npc_uk3_args *args, const int rows, const 
 }
 
 #define NPC_TILE(rows, vecs)                                                                       \
+    npc_uk3_fn NPC_NAME(uk3_##rows##x##vecs);                                                      \
     void NPC_NAME(uk3_##rows##x##vecs)(const npc_uk3_args *args)                                   \
     {                                                                                              \
         if (rows <= NPC_UK1_ROWS_##vecs) NPC_V(uk3_body)(args, rows, vecs);                        \
     }
-#include "../kernels.def"
+#include "../tiles.def"
 #undef NPC_TILE

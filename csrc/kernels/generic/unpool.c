@@ -1,8 +1,10 @@
 /* The gradient of max-pooling: see npc_unpool_row_args. */
+#include "../args/max_pool.h"
 #include "kernel.h"
 
 #include <string.h>
 
+NPC_DECLARE(in_range);
 int NPC_NAME(in_range)(const int64_t *from, int64_t count, int64_t limit)
 {
     const uint64_t last = (uint64_t)limit - 1;
@@ -12,6 +14,7 @@ int NPC_NAME(in_range)(const int64_t *from, int64_t count, int64_t limit)
     return !(outside >> 63);
 }
 
+NPC_DECLARE(match_taps);
 int NPC_NAME(match_taps)(const npc_match_taps_args *args)
 {
     enum { BLOCK = 32 };
@@ -81,6 +84,7 @@ NPC_INLINE NPC_VEC NPC_V(unpool_sum)(const npc_unpool_row_args *args, int64_t be
     return sum;
 }
 
+NPC_DECLARE(unpool_row);
 void NPC_NAME(unpool_row)(const npc_unpool_row_args *args)
 {
     const int64_t first = args->first_term[0], second = args->first_term[1];
@@ -157,6 +161,7 @@ NPC_INLINE int NPC_V(unpool_tiles_body)(const npc_unpool_tiles_args *args, const
     return !missing;
 }
 
+NPC_DECLARE(unpool_tiles);
 int NPC_NAME(unpool_tiles)(const npc_unpool_tiles_args *args)
 {
     if (args->window_rows == 2)

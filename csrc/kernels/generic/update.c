@@ -1,4 +1,5 @@
 /* A step of an optimiser: see npc_update_rule. */
+#include "../args/update.h"
 #include "kernel.h"
 
 typedef struct NPC_V(settings) {
@@ -83,6 +84,7 @@ NPC_INLINE void NPC_V(update_rule)(const npc_update_args *args, const npc_update
         NPC_V(update_body)(args, rule, 0, states);
 }
 
+NPC_DECLARE(update);
 void NPC_NAME(update)(const npc_update_args *args)
 {
     switch (args->settings->rule) {

@@ -1,4 +1,5 @@
 /* Sums of windows in two steps, down the rows and along them: see npc_window_sum_args. */
+#include "../args/window_sum.h"
 #include "kernel.h"
 
 #include <string.h>
@@ -154,6 +155,7 @@ NPC_INLINE void NPC_V(window_uneven)(const npc_window_sum_args *args, NPC_T *to)
     }
 }
 
+NPC_DECLARE(window_sum);
 void NPC_NAME(window_sum)(const npc_window_sum_args *args)
 {
     for (int64_t p = 0; p < args->planes; p++) {

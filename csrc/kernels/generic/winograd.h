@@ -16,6 +16,7 @@
 #ifndef NPC_KERNELS_GENERIC_WINOGRAD_H
 #define NPC_KERNELS_GENERIC_WINOGRAD_H
 
+#include "../args/winograd.h"
 #include "kernel.h"
 
 #define NPC_ROOT_HALF 0.70710678118654752440

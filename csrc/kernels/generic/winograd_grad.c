@@ -126,6 +126,7 @@ NPC_INLINE void NPC_V(winograd_grad_row)(const npc_winograd_grad_args *args,
 #undef WHOLE
 }
 
+NPC_DECLARE(winograd_grad);
 void NPC_NAME(winograd_grad)(const npc_winograd_grad_args *args){
 #define ROW(across) NPC_V(winograd_grad_row)(args, across)
     NPC_WINOGRAD_EDGE_SWITCH(args -> tiles->transform[0], ROW)
@@ -163,13 +164,13 @@ NPC_INLINE void NPC_V(winograd_taps_of)(const npc_winograd_taps_args *args,
 }
 
 NPC_INLINE void NPC_V(winograd_taps_first)(const npc_winograd_taps_args *args,
-                                           const npc_winograd_transform across)
-{
+                                           const npc_winograd_transform across){
 #define SECOND(along) NPC_V(winograd_taps_of)(args, across, along)
     NPC_WINOGRAD_SWITCH(args->transform[1], SECOND)
 #undef SECOND
 }
 
+NPC_DECLARE(winograd_taps);
 void NPC_NAME(winograd_taps)(const npc_winograd_taps_args *args)
 {
 #define FIRST(across) NPC_V(winograd_taps_first)(args, across)

@@ -46,6 +46,7 @@ NPC_INLINE void NPC_V(winograd_along)(const npc_winograd_input_args *args, const
     }
 }
 
+NPC_DECLARE(winograd_input);
 void NPC_NAME(winograd_input)(const npc_winograd_input_args *args)
 {
     const npc_winograd_tiles *tiles = args->tiles;

@@ -59,6 +59,7 @@ NPC_INLINE NPC_VEC NPC_V(winograd_row)(const npc_winograd_output_args *args,
     return finite;
 }
 
+NPC_DECLARE(winograd_output);
 int NPC_NAME(winograd_output)(const npc_winograd_output_args *args)
 {
     NPC_VEC finite = NPC_V(zero)();

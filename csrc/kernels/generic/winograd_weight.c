@@ -36,13 +36,13 @@ NPC_INLINE void NPC_V(winograd_filters)(const npc_winograd_weight_args *args,
 }
 
 NPC_INLINE void NPC_V(winograd_first)(const npc_winograd_weight_args *args,
-                                      const npc_winograd_transform transform0)
-{
+                                      const npc_winograd_transform transform0){
 #define SECOND(transform1) NPC_V(winograd_filters)(args, transform0, transform1)
     NPC_WINOGRAD_SWITCH(args->transform[1], SECOND)
 #undef SECOND
 }
 
+NPC_DECLARE(winograd_weight);
 void NPC_NAME(winograd_weight)(const npc_winograd_weight_args *args)
 {
 #define FIRST(transform0) NPC_V(winograd_first)(args, transform0)

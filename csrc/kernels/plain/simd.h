@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "../kernels.h"
+#include "../../core/common.h"
 
 /* rows * vecs accumulators + vecs panel vectors + 2 temporaries <= 16 registers */
 #define NPC_UK1_ROWS_1 8

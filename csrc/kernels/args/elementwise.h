@@ -1,0 +1,18 @@
+/* elementwise.h: what kernels take for loops over elements. */
+#ifndef NPC_KERNELS_ARGS_ELEMENTWISE_H
+#define NPC_KERNELS_ARGS_ELEMENTWISE_H
+
+#include "../../core/common.h"
+
+/* Whether rows x cols elements, rows `stride` apart, hold a NaN. */
+typedef int npc_has_nan_fn(const void *c, int64_t stride, int64_t rows, int64_t cols);
+/* to[i] += from[i] */
+typedef void npc_add_fn(void *to, const void *from, int64_t count);
+/* *total = the sum of count elements. */
+typedef void npc_sum_fn(const void *from, int64_t count, void *total);
+/* Whether none of count elements is infinite or NaN. */
+typedef int npc_all_finite_fn(const void *from, int64_t count);
+/* Orders stores past the caches before what follows. */
+typedef void npc_fence_fn(void);
+
+#endif

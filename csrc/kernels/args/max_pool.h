@@ -1,0 +1,120 @@
+/* max_pool.h: what kernels take for max-pooling and its gradient. */
+#ifndef NPC_KERNELS_ARGS_MAX_POOL_H
+#define NPC_KERNELS_ARGS_MAX_POOL_H
+
+#include "../../core/common.h"
+
+/* Max-pooling, in two steps that both keep the first of equals, and the first NaN before all else.
+ * Numbers are integers of the size of an element; rows of `best` and `number` are `pitch` elements
+ * apart and end in whole vectors.
+ *
+ * max_row, along the rows: best[j][i] is the maximum over the taps s of
+ * from[j * from_pitch + i * step + offset[s]], step 1 or 2, number[j][i] the winner's
+ * s * number_step. `pairs`: offset[s] is s and step is 2. number may be NULL.
+ * Elements outside of [lowest, highest) from a row's `from` count as minus infinity; where there
+ * are such, offsets ascend from 0. */
+typedef struct npc_max_row_args {
+    const void *from;
+    int64_t from_pitch, rows, step, count;
+    const int64_t *offset;
+    int64_t taps, number_step, lowest, highest;
+    int pairs;
+    void *best, *number;
+    int64_t pitch;
+    int smallest; /* minima; padding then counts as infinity */
+} npc_max_row_args;
+typedef void npc_max_row_fn(const npc_max_row_args *args);
+/* max_column, across them: out[j][i] is the maximum over r of best[j * row_step + row[r]][i]. The
+ * index, to one of index64 and index8 (or to neither), is the winner's number + row_number[r] +
+ * base + j * base_row + i * base_step. Everything fits an integer of the size of an element. */
+typedef struct npc_max_column_args {
+    const void *best, *number;
+    int64_t pitch, row_step;
+    const int64_t *row, *row_number;
+    int64_t row_count, rows, count;
+    void *out;
+    int64_t out_pitch;
+    int64_t *index64;
+    uint8_t *index8;
+    int64_t index_pitch, base, base_row, base_step;
+    int smallest;
+} npc_max_column_args;
+typedef void npc_max_column_fn(const npc_max_column_args *args);
+
+/* Whether all of `count` int64 are in [0, limit). */
+typedef int npc_in_range_fn(const int64_t *from, int64_t count, int64_t limit);
+
+/* From flat positions to tap numbers: to[i] = r * taps + s where from[i] is base + i * base_step +
+ * r * row_distance + s * spacing, s < taps, r < row_count; row_count * taps <= 255. Returns whether
+ * there is one for each; base + ... is less than 2^31 in size, and so is from[i]. */
+typedef struct npc_match_taps_args {
+    const int64_t *from;
+    uint8_t *to;
+    int64_t count, base, base_step, row_distance, row_count, taps, spacing;
+} npc_match_taps_args;
+typedef int npc_match_taps_fn(const npc_match_taps_args *args);
+
+/* Rows of a max-pooling's input gradient, in one or two phases. Element i * phases + p of row j of
+ * `to` is the sum of grad[at] over the terms k of the phase, first_term[p] <= k < first_term[p +
+ * 1], where number[at] is wanted[k], at = j * pitch + i + offset[k]; from zero, in that order. All
+ * `count` elements of a row are written; grad and number may be read to the end of a vector. */
+typedef struct npc_unpool_row_args {
+    const void *grad;
+    const uint8_t *number;
+    int64_t pitch, rows;
+    const int64_t *first_term;
+    const int32_t *offset, *wanted;
+    int phases;
+    void *to;
+    int64_t to_pitch, count;
+    int stream; /* write whole vectors past the caches: rows are aligned */
+} npc_unpool_row_args;
+typedef void npc_unpool_row_fn(const npc_unpool_row_args *args);
+
+/* The same for windows that lie side by side, two elements wide and `window_rows` high: element
+ * 2 * i + s of row j * window_rows + r of `to` is grad[j * grad_pitch + i] where the index of (j,
+ * i) is base + j * base_row + i * base_step + r * row_distance + s, else zero. Returns whether that
+ * holds somewhere for each index; one of index64, below 2^31, and index8 is given. */
+typedef struct npc_unpool_tiles_args {
+    const void *grad;
+    int64_t grad_pitch, rows, count;
+    const int64_t *index64;
+    const uint8_t *index8;
+    int64_t index_pitch, base, base_row, base_step, row_distance, window_rows;
+    void *to;
+    int64_t to_pitch;
+    int stream;
+} npc_unpool_tiles_args;
+typedef int npc_unpool_tiles_fn(const npc_unpool_tiles_args *args);
+/* The same where channels are innermost: pixel w of a row of `count`, `group` elements each, is the
+ * maximum (minimum) over the taps k of from[w * step + offset[k]], and its index, to one of index64
+ * and index8 or neither, is number[k] of the winner + base + w * base_step. */
+typedef struct npc_max_pixels_args {
+    const void *from;
+    int64_t step, group, count, taps;
+    const int64_t *offset, *number;
+    int smallest;
+    void *out;
+    int64_t *index64;
+    uint8_t *index8;
+    int64_t base, base_step;
+} npc_max_pixels_args;
+typedef void npc_max_pixels_fn(const npc_max_pixels_args *args);
+
+/* Its gradient: pixel w of a row of `to` is the sum of grad[at] over r < row_count and i < reach[3
+ * w
+ * + 1], at = (row[r] + reach[3 w] + i * spacing) * group, where the index of `at` is position + w,
+ * or if position is negative row_number[r] + reach[3 w + 2] - i * number_step. Returns how many
+ * indices did so; those of index64, if that is given, are below 2^31. */
+typedef struct npc_unpool_pixels_args {
+    const void *grad;
+    const int64_t *index64;
+    const uint8_t *index8;
+    int64_t group, count, row_count, spacing, number_step, position;
+    const int64_t *row, *row_number;
+    const int32_t *reach;
+    void *to;
+} npc_unpool_pixels_args;
+typedef int64_t npc_unpool_pixels_fn(const npc_unpool_pixels_args *args);
+
+#endif
