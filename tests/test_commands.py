@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from npconv.__main__ import main
+from npconv.commands.train import RATES, _optimiser, _schedule
 
 COMMANDS = ["demo", "train", "eval", "summary", "show", "attack", "bench"]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -91,6 +93,23 @@ def test_train_then_look(capsys: pytest.CaptureFixture[str]) -> None:
         assert '"seed": 5' in str(file["training"])
 
 
+@pytest.mark.parametrize("name", RATES)
+def test_optimisers_of_train(name: str) -> None:
+    optimiser = _optimiser(name, 0.5, 0.25)
+    assert type(optimiser).__name__.lower() == name
+    assert (optimiser.learning_rate, optimiser.weight_decay) == (0.5, 0.25)
+    assert _optimiser(name, 0.5, None).weight_decay == (0.01 if name == "adamw" else 0)
+
+
+def test_schedules_of_train() -> None:
+    assert _schedule("constant", 1, 10) is None
+    cosine, cycle = (_schedule(name, 1, 10) for name in ("cosine", "one-cycle"))
+    assert cosine is not None
+    assert cycle is not None
+    assert [cosine(0), cosine(5), cosine(10)] == pytest.approx([1, 0.5, 0])
+    assert [cycle(0), cycle(1), cycle(6), cycle(10)] == pytest.approx([0.5, 1, 0.5, 0])
+
+
 @pytest.mark.usefixtures("extras")
 def test_ctrl_c_and_resume_give_the_same_network(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -152,6 +171,18 @@ def test_other_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "airplane:" in out
     error = run(capsys, "eval", *checkpoint, code=2)
     assert "was trained on cifar10: give --data DIR" in error
+    train = ("train", "--data", ".", "--network", "resnet9", "--epochs", "2", "--batch", "20")
+    decay = ("--optimiser", "nesterov", "--weight-decay", "0.001", "--schedule", "one-cycle")
+    out = run(capsys, *train, *decay, "--out", "residual")
+    assert pictures(out) == ["residual/filters.png", "residual/training_curve.png"]
+    history = json.loads(Path("residual/history.json").read_text())
+    assert history["network"] == "resnet9"
+    assert history["weight_decay"] == 0.001
+    assert len(history["losses"]) == len(history["test_accuracies"]) == 2
+    assert f"test accuracy: {history['test_accuracies'][1]:.4f}" in out
+    assert "airplane:" in run(
+        capsys, "eval", "--checkpoint", "residual/checkpoint.npz", "--data", "."
+    )
     (tmp_path / "empty").mkdir()
     error = run(capsys, "eval", "--data", "empty", code=2)
     assert "empty holds neither MNIST" in error

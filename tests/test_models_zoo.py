@@ -49,6 +49,7 @@ ZOO = [
     ),
     Row("googlenet", 13_004_888, 1498, {"width": 0.06}),
     Row("googlenet_2014", 13_378_280, 1582, {"width": 0.06}, thin_image=(3, 224, 224)),
+    Row("resnet9", 6_573_130, 378, {"filters": 3}, (3, 32, 32), (3, 16, 16)),
     Row("resnet18", 11_689_512, 1814, {"width": 0.06}),
     Row("resnet34", 21_797_672, 3664, {"width": 0.06}, sibling="resnet18"),
     Row("resnet50", 25_557_032, 4089, {"width": 0.06}),
@@ -62,6 +63,7 @@ ZOO = [
     Row("mobilenet_v2", 3_504_872, 301, {"width": 0.1}),
 ]
 BY_NAME = {row.name: row for row in ZOO}
+SMALL = ("simple_convnet", "deep_convnet", "cifar_convnet", "resnet9")
 each_model = pytest.mark.parametrize("row", ZOO, ids=list(BY_NAME))
 
 
@@ -72,7 +74,7 @@ def make(row: Row, **options: Any) -> Layer:
 
 def thin(row: Row, **options: Any) -> Layer:
     options = row.thin | {"rng": np.random.default_rng(3)} | options
-    if row.name in ("simple_convnet", "deep_convnet", "cifar_convnet"):
+    if row.name in SMALL:
         options |= {"input_shape": row.thin_image, "classes": 5}
     else:
         options |= {"classes" if row.name.startswith("lenet") else "num_classes": 5}
@@ -81,8 +83,8 @@ def thin(row: Row, **options: Any) -> Layer:
 
 @each_model
 def test_parameters_and_multiply_adds_are_those_published(row: Row) -> None:
-    book = row.name in ("simple_convnet", "deep_convnet", "cifar_convnet")
-    net = make(row, **({"rng": np.random.default_rng(0)} if book else {}))
+    small = row.name in SMALL
+    net = make(row, **({"rng": np.random.default_rng(0)} if small else {}))
     assert count_parameters(net) == row.parameters
     table = summary(net, row.image)
     assert table.parameters == row.parameters

@@ -163,6 +163,11 @@ def test_schedules() -> None:
     assert rates(schedules.cosine(2, 4, 1), 0, 2, 4, 7) == pytest.approx([2, 1.5, 1, 1])
     assert rates(schedules.warm_up(schedules.step(1, 1, 0.5), 2), 0, 1, 2, 3) == [0.5, 1, 1, 0.5]
     assert rates(schedules.warm_up(schedules.constant(1), 0), 0) == [1]
+    assert rates(schedules.one_cycle(2, 6, 2), 0, 1, 2, 4, 6, 9) == pytest.approx(
+        [1, 2, 2, 1, 0, 0]
+    )
+    with pytest.raises(ValueError, match="rise is 6, expected less than steps=6"):
+        schedules.one_cycle(2, 6, 6)
     with pytest.raises(ValueError, match="every"):
         schedules.step(1, 0)
     with pytest.raises(ValueError, match="rate"):

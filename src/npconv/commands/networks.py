@@ -13,9 +13,10 @@ Shape = tuple[int, int, int]
 
 
 def _simple(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
-    # Without padding a 5x5 filter would leave 4x4 pixels of 8x8, and 2x2 after pooling.
-    padding = 2 if min(shape[1:]) < 16 else 0
-    return models.simple_convnet(shape, classes=classes, padding=padding, rng=rng, init=he)
+    if min(shape[1:]) < 16:
+        # Without padding a 5x5 filter would leave 4x4 pixels of 8x8, and 2x2 after pooling.
+        return models.simple_convnet(shape, classes=classes, padding=2, rng=rng, init=he)
+    return models.simple_convnet(shape, classes=classes, rng=rng)
 
 
 def _deep(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
@@ -37,10 +38,15 @@ def _pattern(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
     return models.pattern(shape, 2, blocks, 1, classes, filters=24, dropout=0.3, rng=rng)
 
 
+def _resnet9(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
+    return models.resnet9(shape, 16, classes, rng=rng)
+
+
 NETWORKS: dict[str, Callable[[Shape, int, np.random.Generator], Layer]] = {
     "simple": _simple,
     "deep": _deep,
     "lenet5": _lenet5,
     "cifar": _cifar,
     "pattern": _pattern,
+    "resnet9": _resnet9,
 }

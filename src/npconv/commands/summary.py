@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Print each layer of a network with its output's shape, its parameters and its multiply-adds for one
-image. NETWORK is one that 'train' knows (simple, deep, lenet5, cifar, pattern) or a function of
-npconv.models, such as resnet50. Nothing is trained and nothing beside NumPy is needed.
+image. NETWORK is one that 'train' knows (simple, deep, lenet5, cifar, pattern, resnet9) or a
+function of npconv.models, such as resnet50. Nothing is trained and nothing beside NumPy is needed.
 """
 
 
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> None:
     name, shape = options.network, options.input
     others = _functions()
     if name in NETWORKS:
-        shape = shape or ((3, 32, 32) if name == "cifar" else (1, 28, 28))
+        shape = shape or ((3, 32, 32) if name in ("cifar", "resnet9") else (1, 28, 28))
         net = NETWORKS[name](shape, 10, np.random.default_rng(0))
     elif name in others:
         parameters = inspect.signature(others[name]).parameters

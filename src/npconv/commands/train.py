@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npconv.commands import options as common
@@ -11,9 +13,20 @@ from npconv.commands import options as common
 if TYPE_CHECKING:
     from npconv.commands.sources import Source
     from npconv.data.augment import Augmentation
+    from npconv.optim import Optimiser
+    from npconv.training import Trainer
 
-NAMES = ("simple", "deep", "lenet5", "cifar", "pattern")
-OPTIMISERS = ("sgd", "momentum", "adam")
+NAMES = ("simple", "deep", "lenet5", "cifar", "pattern", "resnet9")
+# The usual learning rate of each optimiser.
+RATES = {
+    "sgd": 0.1,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "adagrad": 0.01,
+    "rmsprop": 0.001,
+    "adam": 0.001,
+    "adamw": 0.001,
+}
 
 DESCRIPTION = f"""\
 Train a network and keep it in a file.
@@ -24,10 +37,13 @@ Networks:
   lenet5   LeNet-5 with ReLU, for images of 28x28 pixels
   cifar    INPUT-CONV-RELU-POOL-FC of CS231n's notes
   pattern  ((CONV-RELU)*2-POOL)*3-FC-RELU-FC with 24 to 96 filters (2 blocks for small images)
+  resnet9  a residual network for CIFAR-10: eight 3x3 convolutions with batch normalisation and
+           16 to 128 filters
 
-After each epoch it measures the accuracy on the test images and writes DIR/checkpoint.npz. Ctrl-C
-writes it, too; the same command with --resume then continues as if nothing had happened, to the
-last bit. At the end it draws the first layer's filters and the training curve.
+After each epoch it measures the accuracy on the test images and writes DIR/checkpoint.npz, and
+DIR/history.json with each epoch's loss and accuracy. Ctrl-C writes the checkpoint, too; the same
+command with --resume then continues as if nothing had happened, to the last bit. At the end it
+draws the first layer's filters and the training curve.
 {common.NEEDS}"""
 
 
@@ -54,19 +70,28 @@ def add_parser(commands: Any) -> None:
         help="images in one training step (default: 50 for digits, else 100)",
     )
     parser.add_argument(
-        "--optimiser", choices=OPTIMISERS, default="adam", help="how it moves (default: adam)"
+        "--optimiser", choices=tuple(RATES), default="adam", help="how it moves (default: adam)"
     )
     parser.add_argument(
         "--learning-rate",
         metavar="R",
         type=float,
-        help="size of the steps (default: 0.001; for sgd 0.1, for momentum 0.02)",
+        help="size of the steps (default: 0.001; for sgd 0.1, for momentum and nesterov 0.02, for "
+        "adagrad 0.01)",
+    )
+    parser.add_argument(
+        "--weight-decay",
+        metavar="W",
+        type=float,
+        help="what share of a weight is added to its gradient (default: 0; for adamw, which takes "
+        "it from the weight, 0.01)",
     )
     parser.add_argument(
         "--schedule",
-        choices=("cosine", "constant"),
+        choices=("cosine", "one-cycle", "constant"),
         default="cosine",
-        help="whether the learning rate falls to zero along a cosine (the default) or stays",
+        help="whether the learning rate falls to zero along a cosine (the default), rises evenly "
+        "for a fifth of the steps before that, or stays",
     )
     parser.add_argument(
         "--augment",
@@ -93,6 +118,8 @@ def add_parser(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from functools import partial
+
     import numpy as np
 
     import npconv
@@ -101,7 +128,6 @@ def _run(options: argparse.Namespace) -> None:
     from npconv.commands import sources, trained
     from npconv.commands.networks import NETWORKS
     from npconv.data import Dataset
-    from npconv.optim.schedules import cosine
     from npconv.training import Trainer
 
     # What would stop it at its end stops it here.
@@ -123,13 +149,13 @@ def _run(options: argparse.Namespace) -> None:
         batch = options.batch or (50 if digits else 100)
         rate = options.learning_rate
         if rate is None:
-            rate = {"sgd": 0.1, "momentum": 0.02, "adam": 0.001}[options.optimiser]
+            rate = RATES[options.optimiser]
         steps = epochs * -(-len(source.data.train_images) // batch)
         trainer = Trainer(
             net,
-            _optimiser(options.optimiser, rate),
+            _optimiser(options.optimiser, rate, options.weight_decay),
             rng=rng,
-            schedule=cosine(rate, steps) if options.schedule == "cosine" else None,
+            schedule=_schedule(options.schedule, rate, steps),
             augment=_augmentation(source) if options.augment else None,
             checkpoint=checkpoint,
             notes={"network": options.network, "data": source.name, "seed": options.seed},
@@ -145,7 +171,30 @@ def _run(options: argparse.Namespace) -> None:
             f"{npconv.get_num_threads()} threads",
             flush=True,
         )
-        history = trainer.fit(source.data, epochs, batch, progress=True)
+        settings = {
+            "network": options.network,
+            "parameters": parameters,
+            "data": source.name,
+            "images": len(source.data.train_images),
+            "epochs": epochs,
+            "batch": batch,
+            "optimiser": options.optimiser,
+            "learning_rate": rate,
+            "weight_decay": trainer.optimiser.weight_decay,
+            "schedule": options.schedule,
+            "augment": options.augment,
+            "seed": options.seed,
+            "npconv": npconv.__version__,
+            "isa": npconv.cpu_info()["isa"],
+            "threads": npconv.get_num_threads(),
+        }
+        history = trainer.fit(
+            source.data,
+            epochs,
+            batch,
+            progress=True,
+            after_epoch=partial(_write_history, options.out / "history.json", settings),
+        )
     print(f"wrote {checkpoint}")
     if trainer.interrupted:
         print(f"stopped in epoch {trainer.epoch + 1}; the same command with --resume continues")
@@ -159,15 +208,42 @@ def _run(options: argparse.Namespace) -> None:
     print(f"test accuracy: {history.accuracies[-1]:.4f}")
 
 
-def _optimiser(name: str, rate: float) -> Any:
+def _optimiser(name: str, rate: float, decay: float | None) -> Optimiser:
     from npconv import optim
 
-    makers: dict[str, Callable[[float], Any]] = {
+    makers: dict[str, Callable[..., Optimiser]] = {
         "sgd": optim.SGD,
         "momentum": optim.Momentum,
+        "nesterov": optim.Nesterov,
+        "adagrad": optim.AdaGrad,
+        "rmsprop": optim.RMSprop,
         "adam": optim.Adam,
+        "adamw": optim.AdamW,
     }
-    return makers[name](rate)
+    return makers[name](rate) if decay is None else makers[name](rate, weight_decay=decay)
+
+
+def _schedule(name: str, rate: float, steps: int) -> Callable[[int], float] | None:
+    from npconv.optim import schedules
+
+    if name == "constant":
+        return None
+    if name == "one-cycle":
+        return schedules.one_cycle(rate, steps, steps // 5)
+    return schedules.cosine(rate, steps)
+
+
+def _write_history(path: Path, settings: dict[str, Any], trainer: Trainer) -> None:
+    """Write the settings, and each epoch's mean loss and test accuracy so far."""
+    history, steps = trainer.history, trainer.steps // trainer.epoch
+    losses = [history.losses[i : i + steps] for i in range(0, trainer.steps, steps)]
+    document = {
+        **settings,
+        "losses": [round(sum(part) / steps, 5) for part in losses],
+        "test_accuracies": history.accuracies,
+        "seconds": round(history.seconds, 1),
+    }
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _augmentation(source: Source) -> Augmentation:

@@ -25,6 +25,7 @@ from npconv.models.resnet import (
     resnet101,
     resnet152,
 )
+from npconv.models.resnet9 import resnet9
 from npconv.models.simple_convnet import simple_convnet
 from npconv.models.sizes import count_parameters, output_size
 from npconv.models.vgg import (
@@ -64,6 +65,7 @@ __all__ = [
     "preact_resnet18",
     "preact_resnet50",
     "resnet",
+    "resnet9",
     "resnet18",
     "resnet34",
     "resnet50",

@@ -77,3 +77,15 @@ def warm_up(schedule: Schedule, steps: int) -> Schedule:
         return schedule(step - length)
 
     return at
+
+
+def one_cycle(rate: float, steps: int, rise: int) -> Schedule:
+    """Return a schedule that rises evenly to `rate` in `rise` of `steps` steps, then falls to zero.
+
+    It falls along half a cosine (after Smith 2018; the momentum stays).
+    """
+    length = checks.integer(steps, "steps", 1)
+    first = checks.integer(rise, "rise", 0)
+    if first >= length:
+        raise ValueError(f"rise is {first}, expected less than steps={length}")
+    return warm_up(cosine(rate, length - first), first)
