@@ -39,9 +39,11 @@ class Worker:
         shape = message["shape"]
         rng = np.random.default_rng(1)
         self.x = rng.standard_normal(shape, dtype=np.float32)
-        self.labels = rng.integers(0, 1000, shape[0])
+        self.labels = rng.integers(0, message["classes"], shape[0])
         before = memory("VmRSS")
         self.network.load(message["graph"], arrays, message["training"])
+        if message["adam"]:
+            self.network.train_with_adam()
         if message["training"]:
             result = np.array(self.network.step(self.x, self.labels))
             self.call = lambda: self.network.step(self.x, self.labels)

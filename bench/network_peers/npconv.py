@@ -22,9 +22,11 @@ class Network:
         from npconv.layers import SoftmaxCrossEntropy
 
         options: dict[str, Any] = {"aux_logits": False} if name.startswith("googlenet") else {}
+        if name == "resnet9":  # as many as the command 'train' gives it
+            options["filters"] = 16
         rng = np.random.default_rng(0)
         self.model = getattr(models, name)(rng=rng, **options)
-        self.loss = SoftmaxCrossEntropy()
+        self.loss, self.optimiser = SoftmaxCrossEntropy(), None
         for key, value in self.model.state_dict().items():  # lively ones, as after training
             if key.endswith("running_mean"):
                 value[...] = 0.1 * rng.standard_normal(value.shape)
@@ -44,4 +46,11 @@ class Network:
     def step(self, x: np.ndarray, labels: np.ndarray) -> float:
         value = self.loss.forward(self.model.forward(x), labels)
         self.model.backward_params(self.loss.backward())
+        if self.optimiser is not None:
+            self.optimiser.update(self.model.params, self.model.grads)
         return value
+
+    def train_with_adam(self) -> None:
+        from npconv.optim import Adam
+
+        self.optimiser = Adam()

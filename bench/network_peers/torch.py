@@ -17,7 +17,7 @@ class Network:
         self.versions = {"torch": torch.__version__}
 
     def load(self, graph: dict, arrays: dict[str, np.ndarray], training: bool) -> None:
-        self.training = training
+        self.training, self.optimiser = training, None
         self.output = graph["output"]
         tensors = {key: self.torch.from_numpy(value) for key, value in arrays.items()}
         if training:
@@ -46,7 +46,12 @@ class Network:
         logits = self._run(self.torch.from_numpy(x))
         loss = self.torch.nn.functional.cross_entropy(logits, self.torch.from_numpy(labels))
         loss.backward()
-        return float(loss)
+        if self.optimiser is not None:
+            self.optimiser.step()
+        return float(loss.detach())
+
+    def train_with_adam(self) -> None:
+        self.optimiser = self.torch.optim.Adam(self.parameters)
 
     def _run(self, x: Any) -> Any:
         values = {0: x}

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from npconv.layers import (
+    AdaptiveAvgPool2d,
     BatchNorm2d,
     Flatten,
-    GlobalAvgPool2d,
     Initialiser,
     Layer,
     MaxPool2d,
@@ -63,7 +63,7 @@ def resnet9(
         convolution, norm, relu = conv(inputs, outputs)
         layers = [convolution, MaxPool2d(2), norm, relu]
         if residual:
-            layers.append(Residual(Sequential(*conv(outputs, outputs), *conv(outputs, outputs))))
+            layers.append(Residual(*conv(outputs, outputs), *conv(outputs, outputs)))
         return Sequential(*layers)
 
     return Sequential(
@@ -73,7 +73,7 @@ def resnet9(
             "stage2": stage(filters, 2 * filters, residual=True),
             "stage3": stage(2 * filters, 4 * filters, residual=False),
             "stage4": stage(4 * filters, 8 * filters, residual=True),
-            "pool": GlobalAvgPool2d(),
+            "pool": AdaptiveAvgPool2d(1),
             "flatten": Flatten(),
             "fc": make.linear(8 * filters, classes),
         }
