@@ -23,6 +23,7 @@ each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 # of 16 elements.
 WIDTHS = sorted(
     {n * lanes - part for n in range(1, 9) for lanes in (2, 4, 8, 16) for part in (0, lanes // 2)}
+    | {9, 17, 49}  # one more than whole vectors, which `direct` multiplies by itself
 )
 # Register tiles have up to 14 rows; 15 to 28 are split evenly in two.
 ROWS = range(1, 29)

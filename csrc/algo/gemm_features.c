@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "tail.h"
 #include "weight_grad.h"
 
 enum {
@@ -36,6 +37,16 @@ typedef struct product {
     int by_vectors; /* packed by vector loads */
 } product;
 
+/* Vectors of an image's pixels, as far as multiply-adds go: a pixel of a tail costs a part of one.
+ */
+static double vectors_of(const product *p)
+{
+    const npc_kernels *kernels = p->problem->kernels;
+    const double tail = npc_tail_pixels(kernels, (int64_t)fmin(p->pixels, 1e9),
+                                        (int64_t)fmin(p->channels * p->taps, 1e9));
+    return ceil((p->pixels - tail) / kernels->lanes) + 0.15 * tail;
+}
+
 static void count_panel(const product *p, double *feature)
 {
     const double vectors = ceil(p->pixels / p->problem->kernels->lanes);
@@ -50,7 +61,7 @@ static void count_product(const product *p, double *feature)
     /* The tile of a long product; what matters is how often an operand is loaded again. */
     const npc_kernels *kernels = p->problem->kernels;
     const int vecs = kernels->max_rows[3] ? 3 : 2;
-    const double vectors = ceil(p->pixels / kernels->lanes), depth = p->channels * p->taps;
+    const double vectors = vectors_of(p), depth = p->channels * p->taps;
     const double tiles = ceil(vectors / vecs), blocks = ceil(p->rows / kernels->max_rows[vecs]);
     const double weights = p->rows * depth;
 

@@ -24,7 +24,9 @@ typedef struct job {
     int64_t row_parts, units, unit_parts; /* a unit is a part of a group's rows */
     int flat_target;                      /* an image's pixels follow each other in the target */
     int staged;                           /* tiles may not be in place: see is_in_place */
-    size_t table_bytes, panel_bytes, stage_bytes;
+    int tail;                             /* pixels of an image that are dot products: see tail.h */
+    int64_t image_tiles; /* of the other pixels of each image; 0: tiles run through the batch */
+    size_t table_bytes, panel_bytes, stage_bytes, tail_panel_bytes, tail_stage_bytes;
 } job;
 
 /* A panel holds zeros for taps in the padding, and zero times an infinite or NaN weight is NaN
@@ -119,20 +121,51 @@ static void finish_tile(const job *j, const npc_tile *tile, int64_t channel, int
 
 /* The tiles of a piece, and its thread's working memory. */
 typedef struct piece_tiles {
-    int count;
+    int count;            /* that of tails, where there are any, included: the last one */
     int64_t packed_group; /* whose whole depth the panels hold, or -1 */
-    npc_tile tile[MAX_TILES];
-    npc_packer packer[MAX_TILES];
-    npc_panel_tile panel[MAX_TILES];
-    char *stage[MAX_TILES];
+    npc_tile tile[MAX_TILES + 1];
+    npc_packer packer[MAX_TILES + 1];
+    npc_panel_tile panel[MAX_TILES + 1];
+    char *stage[MAX_TILES + 1];
 } piece_tiles;
 
 /* The first pixel of a tile, or the number of pixels. */
 static int64_t tile_begin(const job *j, int64_t tile)
 {
     const npc_implicit_gemm *gemm = j->gemm;
-    return npc_min(gemm->batch * gemm->window->pixels,
-                   npc_split(j->vectors, j->tiles, tile) * gemm->kernels->lanes);
+    const int64_t lanes = gemm->kernels->lanes, pixels = gemm->window->pixels;
+    if (j->image_tiles)
+        return tile / j->image_tiles * pixels +
+               npc_split(pixels / lanes, j->image_tiles, tile % j->image_tiles) * lanes;
+    return npc_min(gemm->batch * pixels, npc_split(j->vectors, j->tiles, tile) * lanes);
+}
+
+/* The pixel behind a tile's last one. */
+static int64_t tile_end(const job *j, int64_t tile)
+{
+    const int64_t next = tile_begin(j, tile + 1);
+    return j->image_tiles && (tile + 1) % j->image_tiles == 0 ? next - j->tail : next;
+}
+
+/* A tile of the tails of images whose last tiles are among [first, last). */
+static void set_up_tail(const job *j, piece_tiles *p, int64_t first, int64_t last, char *cursor)
+{
+    const npc_implicit_gemm *gemm = j->gemm;
+    const int t = p->count;
+    npc_tile *tile = &p->tile[t];
+
+    tile->count = tile->runs = tile->vecs = 0;
+    tile->border = 0;
+    for (int64_t image = first / j->image_tiles; image < last / j->image_tiles; image++)
+        npc_tile_add(tile, gemm->window, (image + 1) * gemm->window->pixels - j->tail, j->tail);
+    if (tile->count == 0) return;
+    p->packer[t] = (npc_packer){.kernels = gemm->kernels, .window = gemm->window, .tile = tile};
+    p->panel[t] = (npc_panel_tile){
+        .panel = npc_scratch_take(&cursor, j->tail_panel_bytes),
+        .last_lanes = tile->count,
+        .tail_stride = (int)(j->tail_panel_bytes / (size_t)(NPC_TAIL_LANES * j->size))};
+    p->stage[t] = npc_scratch_take(&cursor, j->tail_stage_bytes);
+    p->count++;
 }
 
 static void set_up_tiles(const job *j, piece_tiles *p, int64_t first, int64_t last, char *cursor)
@@ -143,21 +176,23 @@ static void set_up_tiles(const job *j, piece_tiles *p, int64_t first, int64_t la
     p->packed_group = -1;
     for (int t = 0; t < p->count; t++) {
         npc_tile *tile = &p->tile[t];
-        const int64_t begin = tile_begin(j, first + t), end = tile_begin(j, first + t + 1);
+        const int64_t begin = tile_begin(j, first + t), end = tile_end(j, first + t);
         npc_tile_set(tile, gemm->window, begin, end - begin, lanes);
         p->packer[t] = (npc_packer){.kernels = gemm->kernels, .window = gemm->window, .tile = tile};
         p->packer[t].segments = npc_scratch_take(&cursor, j->table_bytes);
         p->panel[t].panel = npc_scratch_take(&cursor, j->panel_bytes);
+        p->panel[t].tail_stride = 0;
         p->panel[t].vecs = tile->vecs;
         p->panel[t].last_lanes = tile->count - (tile->vecs - 1) * lanes;
         p->stage[t] = npc_scratch_take(&cursor, j->stage_bytes);
     }
+    if (j->tail) set_up_tail(j, p, first, last, cursor);
 }
 
 /* Whether a tile's result can be stored where it belongs, without passing through the stage. */
 static int is_in_place(const job *j, const npc_tile *tile)
 {
-    return j->flat_target && !j->gemm->finish.add_is_y && is_of_one_image(tile);
+    return tile->vecs > 0 && j->flat_target && !j->gemm->finish.add_is_y && is_of_one_image(tile);
 }
 
 /* The last tap of a pixel along an axis, or the nearest that exists. */
@@ -187,6 +222,12 @@ static void find_next(const job *j, int64_t piece, int64_t group, npc_panel_prod
     product->next_lines = (end - begin) * j->size / NPC_CACHE_LINE + 1;
     product->next_stride_bytes = s->stride[1];
     product->taps = window->taps;
+}
+
+/* Elements from row to row of a tile's stage. */
+static int64_t stage_pitch(const npc_tile *tile)
+{
+    return tile->vecs > 0 ? NPC_MAX_TILE : NPC_TAIL_LANES;
 }
 
 /* All of the depth for one unit of the piece's tiles. */
@@ -220,7 +261,7 @@ static void run_unit(const job *j, piece_tiles *p, int64_t unit, int64_t next_pi
         const int in_place = is_in_place(j, &p->tile[t]);
         panel->packer = packed ? NULL : &p->packer[t];
         panel->c = in_place ? npc_run_address(target, &p->tile[t].run[0], channel) : p->stage[t];
-        panel->c_stride_bytes = in_place ? target->stride[1] : NPC_MAX_TILE * size;
+        panel->c_stride_bytes = in_place ? target->stride[1] : stage_pitch(&p->tile[t]) * size;
         panel->part.rows = 0;
         if (gemm->finish.needed && !p->tile[t].border && is_of_one_image(&p->tile[t]))
             panel->part = find_part(j, &p->tile[t], 0, channel, rows, panel);
@@ -315,25 +356,41 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *given, npc_team *team)
         gemm = &joined_gemm;
     }
     j.gemm = gemm;
-    const int vecs = npc_choose_tile_vecs(gemm->kernels, gemm->rows, pixels);
-    const int64_t tile_bytes = (int64_t)vecs * gemm->kernels->lanes * j.size;
     j.depth = gemm->channels * window->taps;
     j.blocks = npc_depth_blocks(j.depth);
+    j.tail = npc_tail_pixels(gemm->kernels, window->pixels, j.depth);
+    const int vecs =
+        npc_choose_tile_vecs(gemm->kernels, gemm->rows, j.tail ? window->pixels - j.tail : pixels);
+    const int64_t tile_bytes = (int64_t)vecs * gemm->kernels->lanes * j.size;
     j.vectors = npc_ceil_div(pixels, gemm->kernels->lanes);
     j.tiles = npc_ceil_div(j.vectors, vecs);
-    j.staged = !j.flat_target || gemm->batch > 1 || gemm->finish.add_is_y;
+    if (j.tail) {
+        j.image_tiles = npc_ceil_div(window->pixels / gemm->kernels->lanes, vecs);
+        j.tiles = j.image_tiles * gemm->batch;
+    }
+    j.staged = !j.flat_target || (gemm->batch > 1 && !j.tail) || gemm->finish.add_is_y;
     plan_pieces(&j, team->threads);
 
     const int64_t group_tiles = npc_ceil_div(j.tiles, j.tile_groups);
     const int64_t block_bytes = (j.depth / j.blocks + 1) * tile_bytes;
-    j.panel_blocks = npc_min(npc_max(1, PANEL_BYTES / (group_tiles * block_bytes)), j.blocks);
+    j.panel_blocks = npc_max(1, PANEL_BYTES / (group_tiles * block_bytes));
+    if (j.tail) /* products of tails begin at whole ones of their own blocks */
+        j.panel_blocks = npc_max(1, j.panel_blocks / NPC_TAIL_BLOCKS) * NPC_TAIL_BLOCKS;
+    j.panel_blocks = npc_min(j.panel_blocks, j.blocks);
     j.table_bytes = npc_panel_table_bytes(window);
     j.panel_bytes = (size_t)(j.panel_blocks * block_bytes);
     if (j.staged)
         j.stage_bytes = (size_t)(npc_ceil_div(gemm->rows, j.row_parts) * NPC_MAX_TILE * j.size);
+    if (j.tail) {
+        const int64_t lanes = NPC_TAIL_LANES;
+        j.tail_panel_bytes = (size_t)(j.panel_blocks * (j.depth / j.blocks + 1) * lanes * j.size);
+        j.tail_stage_bytes = (size_t)(npc_ceil_div(gemm->rows, j.row_parts) * lanes * j.size);
+    }
     const size_t scratch = npc_round_up(sizeof(piece_tiles), NPC_CACHE_LINE) +
                            (size_t)group_tiles * (npc_round_up(j.table_bytes, NPC_CACHE_LINE) +
                                                   npc_round_up(j.panel_bytes, NPC_CACHE_LINE) +
-                                                  npc_round_up(j.stage_bytes, NPC_CACHE_LINE));
+                                                  npc_round_up(j.stage_bytes, NPC_CACHE_LINE)) +
+                           npc_round_up(j.tail_panel_bytes, NPC_CACHE_LINE) +
+                           npc_round_up(j.tail_stage_bytes, NPC_CACHE_LINE);
     return npc_parallel_for(team, j.tile_groups * j.unit_parts, scratch, run_piece, &j);
 }

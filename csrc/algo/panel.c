@@ -94,21 +94,18 @@ int npc_window_join(npc_window *window)
     return 1;
 }
 
-void npc_tile_set(npc_tile *tile, const npc_window *window, int64_t first, int64_t count, int lanes)
+void npc_tile_add(npc_tile *tile, const npc_window *window, int64_t first, int64_t count)
 {
     const npc_axis *axis = window->axis;
     const int64_t columns = axis[2].pixels, rows = axis[1].pixels;
     int64_t in_image = first % window->pixels, image = first / window->pixels;
     int64_t w = in_image % columns, h = in_image / columns % rows, d = in_image / columns / rows;
 
-    assert(count > 0 && count <= NPC_MAX_TILE);
-    tile->count = (int32_t)count;
-    tile->vecs = (int32_t)npc_ceil_div(count, lanes);
-    tile->runs = 0;
-    tile->border = 0;
-    for (int64_t lane = 0; lane < count;) {
+    assert(count > 0 && tile->count + count <= NPC_MAX_TILE);
+    const int64_t end = tile->count + count;
+    for (int64_t lane = tile->count; lane < end;) {
         npc_run *run = &tile->run[tile->runs++];
-        const int64_t length = npc_min(columns - w, count - lane);
+        const int64_t length = npc_min(columns - w, end - lane);
         *run = (npc_run){(int32_t)lane, (int32_t)length, image, {d, h, w}};
         const int whole_row = h < axis[1].inner_begin || h >= axis[1].inner_end ||
                               d < axis[0].inner_begin || d >= axis[0].inner_end;
@@ -125,6 +122,15 @@ void npc_tile_set(npc_tile *tile, const npc_window *window, int64_t first, int64
             }
         }
     }
+    tile->count = (int32_t)end;
+}
+
+void npc_tile_set(npc_tile *tile, const npc_window *window, int64_t first, int64_t count, int lanes)
+{
+    tile->count = tile->runs = 0;
+    tile->border = 0;
+    npc_tile_add(tile, window, first, count);
+    tile->vecs = (int32_t)npc_ceil_div(count, lanes);
 }
 
 size_t npc_panel_table_bytes(const npc_window *window)

@@ -89,6 +89,8 @@ typedef struct npc_tile {
 
 void npc_tile_set(npc_tile *tile, const npc_window *window, int64_t first, int64_t count,
                   int lanes);
+/* More pixels, for the lanes that follow; of a tile of {0} the first ones. */
+void npc_tile_add(npc_tile *tile, const npc_window *window, int64_t first, int64_t count);
 
 /* Taps whose segments are kept at once; a larger window is packed in stretches. */
 enum { NPC_SEGMENT_TAPS = 128 };

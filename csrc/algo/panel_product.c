@@ -107,6 +107,30 @@ static void fetch_next(const npc_panel_product *p, const ahead *plan, int64_t ke
     args->ahead = plan->next + channel * p->next_stride_bytes + line * NPC_CACHE_LINE;
 }
 
+/* A block of rows times a tile of tails. */
+static void multiply_tail(const npc_panel_product *p, const npc_panel_tile *tile, int64_t begin,
+                          int rows, const npc_uk1_args *args)
+{
+    const npc_tail_product product = {.kernels = p->kernels,
+                                      .depth = p->depth,
+                                      .blocks = p->blocks,
+                                      .first = p->first,
+                                      .last = p->last,
+                                      .a = args->a,
+                                      .rows = rows,
+                                      .cols = tile->last_lanes,
+                                      .b = tile->panel,
+                                      .b_stride = tile->tail_stride,
+                                      .c = tile->c + begin * tile->c_stride_bytes,
+                                      .c_stride_bytes = tile->c_stride_bytes,
+                                      .bias = args->bias};
+    if (begin == 0 && tile->packer)
+        npc_tail_pack(tile->packer->window, tile->packer->tile, p->channel,
+                      npc_split(p->depth, p->blocks, p->first),
+                      npc_split(p->depth, p->blocks, p->last), tile->panel, tile->tail_stride);
+    npc_tail_multiply(&product);
+}
+
 void npc_panel_multiply(const npc_panel_product *p)
 {
     const npc_kernels *kernels = p->kernels;
@@ -130,6 +154,10 @@ void npc_panel_multiply(const npc_panel_product *p)
         for (int t = 0; t < p->tiles; t++) {
             const npc_panel_tile *tile = &p->tile[t];
             npc_pack_source source;
+            if (tile->tail_stride) {
+                multiply_tail(p, tile, begin, rows, &args);
+                continue;
+            }
             args.b = tile->panel;
             args.b_stride = (int64_t)tile->vecs * kernels->lanes;
             args.last_lanes = tile->last_lanes;

@@ -4,6 +4,7 @@
 
 #include "finish.h"
 #include "panel.h"
+#include "tail.h"
 
 /* The depth of a product is summed in blocks, each a chain from zero, added in order: short chains
  * keep the rounding error down (design: at most 8 u on uniform data). Blocks depend on the depth
@@ -21,6 +22,7 @@ typedef struct npc_panel_tile {
     char *c;            /* of the first row */
     int64_t c_stride_bytes;
     int vecs, last_lanes;
+    int tail_stride; /* 0, or the panel has a row of so many elements for each pixel: see tail.h */
     npc_finish_part part; /* to be finished: all rows, or none if part.rows is 0 */
 } npc_panel_tile;
 

@@ -110,11 +110,24 @@ typedef struct npc_dot_args {
     int32_t accumulate;
 } npc_dot_args;
 
+/* One column of that for up to NPC_MAX_ROWS rows: c[i * c_stride] = or += the sum over p < depth of
+ * a[i][p] * b[p], then + bias[i], if there is a bias. A row's sum does not depend on the others. */
+typedef struct npc_tail_args {
+    int64_t depth;
+    int rows;
+    const void *a[NPC_MAX_ROWS];
+    const void *b, *bias;
+    void *c;
+    int64_t c_stride;
+    int32_t accumulate;
+} npc_tail_args;
+
 typedef void npc_uk1_fn(const npc_uk1_args *args);
 typedef void npc_uk2_fn(const npc_uk2_args *args);
 typedef void npc_uk3_fn(const npc_uk3_args *args);
 typedef void npc_pack_fn(const npc_pack_args *args);
 typedef void npc_dot_fn(const npc_dot_args *args);
+typedef void npc_tail_fn(const npc_tail_args *args);
 
 /* A panel from what UK2 reads: `rows` rows of `vecs` vectors, row k from from + offset_bytes[k]. */
 typedef void npc_collect_fn(const void *from, const int64_t *offset_bytes, int64_t rows,
