@@ -71,9 +71,8 @@ typedef struct npc_depthwise_any_args {
 } npc_depthwise_any_args;
 typedef void npc_depthwise_any_fn(const npc_depthwise_any_args *args);
 /* Depthwise convolution of pixels whose channels follow each other: pixel i's channel c becomes the
- * chain sum over t < taps of weight[t][c] * tap[t][i * tap_step + c] from zero in this order, which
- * is added to what `to` holds if `accumulate` is set; the bias (one per channel, or NULL) comes
- * last. */
+ * chain sum over t < taps of weight[t][c] * tap[t][i * tap_step + c] from zero in this order; the
+ * bias (one per channel, or NULL) comes last. */
 typedef struct npc_depthwise_last_args {
     int64_t pixels, channels, taps;
     const void *const *tap;    /* of the first pixel */
@@ -81,7 +80,6 @@ typedef struct npc_depthwise_last_args {
     const void *bias;
     void *to;
     int64_t tap_step, to_step; /* from pixel to pixel */
-    int32_t accumulate;
 } npc_depthwise_last_args;
 typedef void npc_depthwise_last_fn(const npc_depthwise_last_args *args);
 

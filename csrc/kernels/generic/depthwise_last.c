@@ -26,7 +26,6 @@ NPC_INLINE void NPC_V(depthwise_last_pixels)(const npc_depthwise_last_args *args
     NPC_UNROLL
     for (int i = 0; i < pixels; i++) {
         NPC_T *to = (NPC_T *)args->to + (pixel + i) * args->to_step + c;
-        if (args->accumulate) sum[i] = NPC_V(add)(NPC_V(load_first)(to, lanes), sum[i]);
         if (args->bias)
             sum[i] = NPC_V(add)(sum[i], NPC_V(load_first)((const NPC_T *)args->bias + c, lanes));
         if (lanes == NPC_LANES)
@@ -36,22 +35,27 @@ NPC_INLINE void NPC_V(depthwise_last_pixels)(const npc_depthwise_last_args *args
     }
 }
 
+/* All channels of a few pixels before the next ones: lines are read and written in order, which is
+ * what the processor fetches ahead. */
+NPC_INLINE void NPC_V(depthwise_last_channels)(const npc_depthwise_last_args *args, int64_t pixel,
+                                               const int pixels)
+{
+    int64_t c = 0;
+    for (; c + NPC_LANES <= args->channels; c += NPC_LANES)
+        NPC_V(depthwise_last_pixels)(args, pixel, pixels, c, NPC_LANES);
+    for (int i = 0; i < pixels && c < args->channels; i++)
+        NPC_V(depthwise_last_pixels)(args, pixel + i, 1, c, (int)(args->channels - c));
+}
+
 NPC_DECLARE(depthwise_last);
 void NPC_NAME(depthwise_last)(const npc_depthwise_last_args *args)
 {
-    for (int64_t c = 0; c < args->channels; c += NPC_LANES) {
-        const int lanes = (int)npc_min(NPC_LANES, args->channels - c);
-        int64_t i = 0;
-        if (lanes == NPC_LANES) {
-            for (; i + PIXELS <= args->pixels; i += PIXELS)
-                NPC_V(depthwise_last_pixels)(args, i, PIXELS, c, NPC_LANES);
-            if (i + PIXELS / 2 <= args->pixels) {
-                NPC_V(depthwise_last_pixels)(args, i, PIXELS / 2, c, NPC_LANES);
-                i += PIXELS / 2;
-            }
-            for (; i < args->pixels; i++) NPC_V(depthwise_last_pixels)(args, i, 1, c, NPC_LANES);
-        } else {
-            for (; i < args->pixels; i++) NPC_V(depthwise_last_pixels)(args, i, 1, c, lanes);
-        }
+    int64_t i = 0;
+    for (; i + PIXELS <= args->pixels; i += PIXELS)
+        NPC_V(depthwise_last_channels)(args, i, PIXELS);
+    if (i + PIXELS / 2 <= args->pixels) {
+        NPC_V(depthwise_last_channels)(args, i, PIXELS / 2);
+        i += PIXELS / 2;
     }
+    for (; i < args->pixels; i++) NPC_V(depthwise_last_channels)(args, i, 1);
 }
