@@ -285,6 +285,28 @@ def sweep_few_channels(isa: str, dtype: str) -> None:
     assert_same_values(y, reference.conv2d(x, weight, padding="same"))
 
 
+def sweep_few_channels_last(isa: str, dtype: str) -> None:
+    """Every tile, tail and split of UK4, and a result that is written past the caches."""
+    options: dict[str, Any] = {
+        "algorithm": "few_channels_last",
+        "isa": isa,
+        "layout": "NHWC",
+        "num_threads": 1,
+    }
+    for channels, taps in [(2, 1), (8, 17)]:
+        x = integers((1, 1, max(ROWS) + taps - 1, channels), dtype)
+        weight = integers((max(WIDTHS), channels, 1, taps), dtype, seed=2)
+        expected = reference.conv2d(x, weight, layout="NHWC")
+        for rows in ROWS:
+            image = np.ascontiguousarray(x[:, :, : rows + taps - 1])
+            for width in WIDTHS:
+                y = npconv.conv2d(image, weight[:width], **options)
+                assert_same_values(y, expected[:, :, :rows, :width], f"{rows}x{width}")
+    x, weight = integers((1, 520, 520, 1), dtype), integers((16, 1, 2, 1), dtype, seed=2)
+    y = npconv.conv2d(x, weight, padding="same", **options)
+    assert_same_values(y, reference.conv2d(x, weight, padding="same", layout="NHWC"))
+
+
 def sweep_integers(isa: str, dtype: str) -> None:
     """Sums of int16 products in the float32 kernels' place, of int64 in that of float64."""
     kind, wide = ("i1", "i4") if dtype == "float32" else ("i4", "i8")
@@ -310,6 +332,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_depthwise,
         sweep_depthwise_last,
         sweep_few_channels,
+        sweep_few_channels_last,
         sweep_winograd,
         sweep_others,
         sweep_small,

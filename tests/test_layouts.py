@@ -201,12 +201,13 @@ def test_what_follows_the_sums(shapes: Any, activation: Any, isa: str) -> None:
 
 
 @each_isa
+@pytest.mark.parametrize("algorithm", ["few_channels_last", "channels_last"])
 @pytest.mark.parametrize("value", [np.inf, np.nan])
-def test_taps_in_the_padding_are_skipped(value: float, isa: str) -> None:
+def test_taps_in_the_padding_are_skipped(value: float, algorithm: str, isa: str) -> None:
     weight = np.ones((5, 3, 3, 3), "f4")
     weight[2, 1, 0, 1] = value
     x = np.random.default_rng(0).standard_normal((1, 6, 7, 3), "f4")
-    y = npconv.conv2d(x, weight, padding=1, layout="NHWC", isa=isa, algorithm="channels_last")
+    y = npconv.conv2d(x, weight, padding=1, layout="NHWC", isa=isa, algorithm=algorithm)
     expected = reference.conv2d(np.moveaxis(x, -1, 1), weight, padding=1)
     finite = np.isfinite(expected)
     got = np.moveaxis(y, -1, 1)

@@ -6,20 +6,18 @@
  */
 #include "channels_last.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../core/scratch.h"
-#include "element.h"
-#include "finish.h"
 #include "panel_product.h"
 
-/* Work sizes; none shows in the results, but for SHORT. */
+/* Work sizes; none shows in the results. */
 enum {
-    SHORT = 64,            /* elements of a stretch that are too few for a call */
     BLOCK_PIXELS = 96,     /* multiplied with each panel while it is in L2 */
     BLOCK_BYTES = 1 << 20, /* of a block's windows, if all are copied */
+    PANEL_BYTES = 1 << 19, /* of a panel that is packed and used at once */
+    SCRATCH_BYTES = 2 << 20,
     MAX_TAPS = 1024,
     MAX_DEPTH = 8192, /* of a window, so that scratch stays small */
     PIECES_PER_THREAD = 8
@@ -39,9 +37,6 @@ npc_channels_last npc_channels_last_of(const npc_conv_problem *problem)
     l.stretch_taps = g->groups == 1 && g->dilation[2] == 1 ? g->kernel[2] : 1;
     l.stretches = l.taps / l.stretch_taps;
     l.stretch = l.stretch_taps * l.channels;
-    const int gathered = l.stretch < SHORT && l.stretches > 1;
-    l.calls = gathered ? 1 : l.stretches;
-    l.call = gathered ? l.depth : l.stretch;
     l.vectors = npc_ceil_div(l.rows, problem->kernels->lanes);
     const int vecs = npc_choose_tile_vecs(problem->kernels, 64 * NPC_MAX_ROWS, l.rows);
     l.panels = npc_ceil_div(l.vectors, vecs);
@@ -53,31 +48,25 @@ typedef struct job {
     const npc_conv_problem *problem;
     npc_window window;
     npc_finish finish;
-    const char *weight, *bias; /* packed; padded to whole vectors, or NULL */
-    const char *zeros;         /* a call's depth */
-    int as_it_lies;            /* stretches can be read in x */
-    int in_place;              /* results can be stored in y */
+    const char *weight,
+        *bias;         /* packed, or NULL: panel by panel; padded to whole vectors, or NULL */
+    const char *zeros; /* a stretch */
+    int as_it_lies;    /* stretches can be read in x */
+    int in_place;      /* results can be stored in y */
     int64_t pixels, block_pixels, blocks, units, unit_parts;
-    size_t copy_bytes, table_bytes;
+    size_t copy_bytes, table_bytes, panel_bytes, scratch;
 } job;
 
 /* A block of output pixels of the batch: where their windows and results lie. */
 typedef struct block {
     int count;
-    const char **source;        /* [call][pixel], of the first group */
+    const char **source;        /* [stretch][pixel], of the first group */
     char *copies;               /* [pixel][depth] */
     char *target[BLOCK_PIXELS]; /* channel 0 */
     int64_t image[BLOCK_PIXELS], at[BLOCK_PIXELS][NPC_SPATIAL];
     uint8_t border[BLOCK_PIXELS]; /* whether a tap lies outside */
-    char *stage;
+    char *stage, *panel, *panel_stage;
 } block;
-
-/* Short copies, inlined: most windows have rows of a few elements. */
-NPC_INLINE void copy_short(char *to, const char *from, int64_t bytes)
-{
-    for (; bytes >= 16; bytes -= 16, to += 16, from += 16) memcpy(to, from, 16);
-    for (; bytes >= 4; bytes -= 4, to += 4, from += 4) memcpy(to, from, 4);
-}
 
 /* Taps [begin, end) of a stretch, the first of them at `from`, zeros for the others. */
 static void copy_stretch(const job *j, const char *from, int64_t begin, int64_t end, char *to)
@@ -104,7 +93,6 @@ static void find_stretch(const job *j, block *b, int first, int count, int64_t s
     const int64_t step = j->problem->arrays->x.stride[4];
     const int64_t row_stretches = axis->taps / l->stretch_taps;
     const int64_t tap = stretch % row_stretches * l->stretch_taps;
-    const int gathered = l->calls < l->stretches, copied = gathered || !j->as_it_lies;
     const char **source = b->source + stretch * BLOCK_PIXELS;
 
     for (int i = first; i < first + count; i++) {
@@ -112,23 +100,15 @@ static void find_stretch(const job *j, block *b, int first, int count, int64_t s
         const int64_t w = npc_axis_source(axis, b->at[i][2], tap);
         if (NPC_LIKELY(line && w >= 0 && w + l->stretch_taps <= axis->extent)) {
             const char *from = line + w * step;
-            if (!copied)
-                source[i] = from;
-            else if (j->as_it_lies)
-                copy_short(copy, from, l->stretch * l->size);
-            else
-                copy_stretch(j, from, 0, l->stretch_taps, copy);
-            if (copied && !gathered) source[i] = copy;
+            source[i] = j->as_it_lies ? from : copy;
+            if (!j->as_it_lies) copy_stretch(j, from, 0, l->stretch_taps, copy);
             continue;
         }
         const int64_t begin = npc_max(0, npc_min(-w, l->stretch_taps));
         const int64_t end = npc_min(l->stretch_taps, axis->extent - w);
         b->border[i] = 1;
-        if (line && begin < end)
-            copy_stretch(j, line + (w + begin) * step, begin, end, copy);
-        else if (gathered)
-            memset(copy, 0, (size_t)(l->stretch * l->size));
-        if (!gathered) source[i] = line && begin < end ? copy : j->zeros;
+        if (line && begin < end) copy_stretch(j, line + (w + begin) * step, begin, end, copy);
+        source[i] = line && begin < end ? copy : j->zeros;
     }
 }
 
@@ -141,8 +121,6 @@ static void find_windows(const job *j, block *b, int64_t group)
     const int64_t row_stretches = axis[2].taps / l->stretch_taps;
 
     memset(b->border, 0, sizeof b->border);
-    for (int i = 0; i < b->count && l->calls < l->stretches; i++)
-        b->source[i] = b->copies + i * l->depth * l->size;
     for (int first = 0, count; first < b->count; first += count) {
         const int64_t *at = b->at[first], width = axis[2].pixels;
         const char *image =
@@ -187,53 +165,23 @@ static void set_up_block(const job *j, block *b, int64_t index)
 typedef struct tile {
     const block *b;
     int begin, rows;
-    int64_t group, channel, count; /* the first output channel, in all groups; how many */
+    int64_t channel, count; /* the first output channel, in all groups; how many */
     char *c[NPC_MAX_ROWS];
 } tile;
 
-/* Zeros stand for taps in the padding, and zero times an infinite or NaN weight is NaN where the
- * definition skips the product. Such NaNs are computed again. */
-static void mend_border(const job *j, const tile *t)
+static void complete(const job *j, const tile *t)
 {
-    const npc_channels_last *l = &j->l;
-    const npc_conv_arrays *arrays = j->problem->arrays;
+    const block *b = t->b;
     for (int i = 0; i < t->rows; i++) {
         const int pixel = t->begin + i;
-        const int64_t *at = t->b->at[pixel];
-        if (!t->b->border[pixel] ||
-            NPC_LIKELY(!npc_run_has_nan(j->problem->kernels, t->c[i], t->count, 1, t->count)))
-            continue;
-        for (int64_t k = 0; k < t->count; k++) {
-            const double now = npc_load(t->c[i] + k * l->size, j->problem->dtype, 0);
-            if (now == now) continue;
-            const npc_element element = {
-                .image = t->b->image[pixel],
-                .channel = t->group * l->channels,
-                .channels = l->channels,
-                .pixel = {at[0], at[1], at[2]},
-                .weight = (const char *)arrays->weight + (t->channel + k) * l->depth * l->size,
-                .channel_stride_bytes = l->taps * l->size,
-                .tap_stride_bytes = l->size,
-                .bias =
-                    arrays->bias ? (const char *)arrays->bias + (t->channel + k) * l->size : NULL,
-            };
-            npc_store(t->c[i] + k * l->size, j->problem->dtype,
-                      npc_element_value(&j->window, &element));
-        }
-    }
-}
-
-/* From the stage to y, with what follows the sums. */
-static void deliver(const job *j, const tile *t)
-{
-    const npc_array *y = &j->problem->arrays->y;
-    for (int i = 0; i < t->rows; i++) {
-        const int pixel = t->begin + i;
-        if (j->finish.needed)
-            npc_finish_pixel(&j->finish, t->b->image[pixel], t->channel, t->b->at[pixel], t->count,
-                             t->c[i]);
-        npc_write_run(t->c[i], j->problem->dtype, t->b->target[pixel] + t->channel * y->stride[1],
-                      y->stride[1], t->count);
+        const int64_t *at = b->at[pixel];
+        const npc_channels_last_sums sums = {.image = b->image[pixel],
+                                             .at = {at[0], at[1], at[2]},
+                                             .channel = t->channel,
+                                             .count = t->count,
+                                             .c = t->c[i]};
+        if (b->border[pixel]) npc_channels_last_mend(&j->l, j->problem, &j->window, &sums);
+        if (!j->in_place) npc_channels_last_deliver(j->problem, &j->finish, &sums);
     }
 }
 
@@ -241,19 +189,19 @@ static void multiply(const job *j, const tile *t, int vecs, const char *panel, c
 {
     const npc_channels_last *l = &j->l;
     const npc_kernels *kernels = j->problem->kernels;
-    const int64_t width = (int64_t)vecs * kernels->lanes, blocks = npc_depth_blocks(l->call);
+    const int64_t width = (int64_t)vecs * kernels->lanes, blocks = npc_depth_blocks(l->stretch);
     npc_uk1_args args = {.blocks = blocks,
-                         .block_depth = l->call / blocks,
-                         .long_blocks = l->call % blocks,
+                         .block_depth = l->stretch / blocks,
+                         .long_blocks = l->stretch % blocks,
                          .b_stride = width,
                          .last_lanes = (int32_t)(t->count - (vecs - 1) * kernels->lanes)};
     for (int i = 0; i < t->rows; i++) args.c[i] = t->c[i];
-    for (int64_t call = 0; call < l->calls; call++) {
+    for (int64_t call = 0; call < l->stretches; call++) {
         for (int i = 0; i < t->rows; i++)
             args.a[i] = t->b->source[call * BLOCK_PIXELS + t->begin + i];
-        args.b = (char *)panel + call * l->call * width * l->size;
+        args.b = (char *)panel + call * l->stretch * width * l->size;
         args.accumulate = call > 0;
-        args.lane_bias = call == l->calls - 1 ? bias : NULL;
+        args.lane_bias = call == l->stretches - 1 ? bias : NULL;
         npc_run_uk1(kernels, t->rows, vecs, &args);
     }
 }
@@ -268,9 +216,11 @@ static void run_panel(const job *j, const block *b, int64_t group, int64_t panel
     const int64_t vector = (group * l->vectors + first) * kernels->lanes * l->size;
     const int64_t tiles = npc_ceil_div(b->count, kernels->max_rows[vecs]);
     tile t = {.b = b,
-              .group = group,
               .channel = group * l->rows + first * kernels->lanes,
               .count = npc_min((int64_t)vecs * kernels->lanes, l->rows - first * kernels->lanes)};
+    const char *weight = j->weight ? j->weight + vector * l->depth : b->panel;
+    if (!j->weight)
+        npc_channels_last_pack_panel(l, j->problem, group, panel, b->panel_stage, b->panel);
     for (int64_t index = 0; index < tiles; index++) {
         int border = 0;
         t.begin = (int)npc_split(b->count, tiles, index);
@@ -280,9 +230,8 @@ static void run_panel(const job *j, const block *b, int64_t group, int64_t panel
             t.c[i] = j->in_place ? b->target[t.begin + i] + t.channel * y->stride[1]
                                  : b->stage + i * NPC_MAX_TILE * l->size;
         }
-        multiply(j, &t, vecs, j->weight + vector * l->depth, j->bias ? j->bias + vector : NULL);
-        if (border) mend_border(j, &t);
-        if (!j->in_place) deliver(j, &t);
+        multiply(j, &t, vecs, weight, j->bias ? j->bias + vector : NULL);
+        if (border || !j->in_place) complete(j, &t);
     }
 }
 
@@ -297,6 +246,8 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
     b->source = npc_scratch_take(&cursor, j->table_bytes);
     b->copies = npc_scratch_take(&cursor, j->copy_bytes);
     b->stage = npc_scratch_take(&cursor, (size_t)(NPC_MAX_ROWS * NPC_MAX_TILE * j->l.size));
+    b->panel = npc_scratch_take(&cursor, j->panel_bytes);
+    b->panel_stage = cursor;
     set_up_block(j, b, index);
     for (int64_t unit = npc_split(j->units, j->unit_parts, part);
          unit < npc_split(j->units, j->unit_parts, part + 1); unit++) {
@@ -311,7 +262,7 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
 static void plan_pieces(job *j, int threads)
 {
     const npc_channels_last *l = &j->l;
-    const int64_t pixel = l->depth * l->size + l->calls * (int64_t)sizeof(void *);
+    const int64_t pixel = l->depth * l->size + l->stretches * (int64_t)sizeof(void *);
     j->block_pixels = npc_max(1, npc_min(BLOCK_PIXELS, BLOCK_BYTES / npc_max(pixel, 1)));
     j->blocks = npc_ceil_div(j->pixels, j->block_pixels);
     j->units = l->groups * l->panels;
@@ -323,24 +274,16 @@ static void plan_pieces(job *j, int threads)
     j->unit_parts = npc_max(j->unit_parts, (int64_t)(flops / MAX_PIECE_FLOPS) + 1);
     j->unit_parts = npc_min(j->unit_parts, j->units);
     j->copy_bytes = (size_t)(npc_min(j->block_pixels, j->pixels) * l->depth * l->size);
-    j->table_bytes = (size_t)l->calls * BLOCK_PIXELS * sizeof(void *);
-}
-
-/* The bias of each group, filled up to whole vectors, and zeros; in one workspace. */
-static char *make_constants(job *j, npc_conv_problem *problem)
-{
-    const npc_channels_last *l = &j->l;
-    const char *bias = problem->arrays->bias;
-    const int64_t group = l->vectors * problem->kernels->lanes * l->size;
-    const int64_t zeros = l->call * l->size, size = l->groups * group + zeros;
-    char *memory = npc_shared_workspace(problem, size);
-    if (!memory) return NULL;
-    memset(memory, 0, (size_t)size);
-    for (int64_t i = 0; bias && i < l->groups; i++)
-        memcpy(memory + i * group, bias + i * l->rows * l->size, (size_t)(l->rows * l->size));
-    j->bias = bias ? memory : NULL;
-    j->zeros = memory + l->groups * group;
-    return memory;
+    j->table_bytes = (size_t)l->stretches * BLOCK_PIXELS * sizeof(void *);
+    j->scratch = sizeof(block) + j->table_bytes + j->copy_bytes +
+                 (size_t)(NPC_MAX_ROWS * NPC_MAX_TILE * l->size) + 512;
+    /* Of a few pixels only, each panel is used once: while it is in L2. */
+    const size_t panel = (size_t)(l->depth * NPC_MAX_TILE * l->size);
+    const size_t more = panel + npc_channels_last_stage_bytes(l);
+    if (j->weight || j->blocks > 1 || panel > PANEL_BYTES || j->scratch + more > SCRATCH_BYTES)
+        return;
+    j->panel_bytes = panel;
+    j->scratch += more;
 }
 
 static npc_status run(npc_conv_problem *problem)
@@ -362,19 +305,23 @@ static npc_status run(npc_conv_problem *problem)
     j.in_place = !j.finish.needed && (l->rows == 1 || y->stride[1] == l->size);
     plan_pieces(&j, problem->team->threads);
 
-    char *constants = make_constants(&j, problem);
-    if (!constants) return NPC_NO_MEMORY;
-    if (!j.weight) {
+    const int64_t zero_bytes = l->stretch * l->size;
+    char *zeros = npc_shared_workspace(problem, zero_bytes), *bias = NULL;
+    if (!zeros) return NPC_NO_MEMORY;
+    j.zeros = memset(zeros, 0, (size_t)zero_bytes);
+    if (problem->arrays->bias) {
+        j.bias = bias = npc_channels_last_bias(l, problem);
+        if (!bias) status = NPC_NO_MEMORY;
+    }
+    if (status == NPC_OK && !j.weight && !j.panel_bytes) {
         j.weight = packed = npc_shared_workspace(problem, npc_channels_last_bytes(l, problem));
         status = packed ? npc_channels_last_pack(l, problem, packed) : NPC_NO_MEMORY;
     }
-    if (status == NPC_OK) {
-        const size_t scratch = sizeof(block) + j.table_bytes + j.copy_bytes +
-                               (size_t)(NPC_MAX_ROWS * NPC_MAX_TILE * l->size) + 256;
-        status = npc_parallel_for(problem->team, j.blocks * j.unit_parts, scratch, run_piece, &j);
-    }
+    if (status == NPC_OK)
+        status = npc_parallel_for(problem->team, j.blocks * j.unit_parts, j.scratch, run_piece, &j);
     free(packed);
-    free(constants);
+    free(bias);
+    free(zeros);
     return status;
 }
 
@@ -408,8 +355,8 @@ enum {
     MULTIPLIES, /* vector multiply-adds */
     STORES,     /* vectors of sums stored, once for each call of UK1 */
     WINDOWS,    /* stretches found, once for each pixel */
-    COPIED,     /* elements of windows gathered */
-    WEIGHTS     /* elements packed */
+    WEIGHTS,    /* elements packed */
+    REORDERED   /* those of kernels of several taps */
 };
 
 static void features(const npc_conv_problem *problem, double *feature)
@@ -419,10 +366,10 @@ static void features(const npc_conv_problem *problem, double *feature)
     const double pixels = npc_count(g->output), vectors = (double)(l.groups * l.vectors);
     feature[CALL] = 1;
     feature[MULTIPLIES] = pixels * vectors * (double)l.depth;
-    feature[STORES] = pixels * vectors * (double)l.calls;
+    feature[STORES] = pixels * vectors * (double)l.stretches;
     feature[WINDOWS] = pixels * (double)(l.groups * l.stretches);
-    if (l.calls < l.stretches) feature[COPIED] = pixels * (double)(l.groups * l.depth);
     feature[WEIGHTS] = (double)(l.groups * l.rows) * (double)l.depth;
+    if (l.taps > 1) feature[REORDERED] = feature[WEIGHTS];
 }
 
 const npc_conv_algorithm npc_conv_channels_last = {"channels_last", declines, run, features,

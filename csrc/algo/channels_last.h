@@ -1,20 +1,20 @@
-/* channels_last.h: how the algorithm of that name cuts a problem, and its packed weights. */
+/* channels_last.h: what the algorithms for arrays with the channels last share: how they cut a
+ * problem, packed weights, what becomes of sums. */
 #ifndef NPC_ALGO_CHANNELS_LAST_H
 #define NPC_ALGO_CHANNELS_LAST_H
 
-#include "../plan/conv_plan.h"
+#include "finish.h"
+#include "panel.h"
 
 /* Derived from the geometry, dtype and ISA alone, so that results do not depend on anything else.
  *
  * The depth of a sum runs over taps, then channels: the order in which a pixel's window lies in
  * memory. Taps whose channels follow each other make a stretch: a row of taps, or one tap. A call
- * of UK1 takes a stretch where it lies; where stretches are too short for that, a window is
- * gathered first and is one call. Output channels are cut into panels of a few vectors. */
+ * of UK1 takes a stretch where it lies. Output channels are cut into panels of a few vectors. */
 typedef struct npc_channels_last {
     int64_t size;                   /* of an element */
     int64_t channels, rows, groups; /* of the input and the output, in a group; groups */
     int64_t taps, stretch_taps, stretches, stretch; /* taps of one; how many; elements of one */
-    int64_t calls, call;                            /* of UK1, and the depth of one */
     int64_t depth;
     int64_t vectors, panels; /* of a group's output channels */
 } npc_channels_last;
@@ -31,5 +31,29 @@ NPC_INLINE int64_t npc_channels_last_vector(const npc_channels_last *l, int64_t 
  */
 int64_t npc_channels_last_bytes(const npc_channels_last *l, const npc_conv_problem *problem);
 npc_status npc_channels_last_pack(const npc_channels_last *l, npc_conv_problem *problem, char *to);
+
+/* One panel of a group, with `stage` of so many bytes as working memory. */
+size_t npc_channels_last_stage_bytes(const npc_channels_last *l);
+void npc_channels_last_pack_panel(const npc_channels_last *l, const npc_conv_problem *problem,
+                                  int64_t group, int64_t panel, void *stage, char *to);
+
+/* The bias of each group, filled up to whole vectors, in shared workspace; NULL: no memory. */
+char *npc_channels_last_bias(const npc_channels_last *l, npc_conv_problem *problem);
+
+/* Output channels [channel, channel + count) of a pixel, counted through the groups; their sums
+ * follow each other at `c`. */
+typedef struct npc_channels_last_sums {
+    int64_t image, at[NPC_SPATIAL], channel, count;
+    char *c;
+} npc_channels_last_sums;
+
+/* Where zeros stand for taps in the padding: zero times an infinite or NaN weight is NaN where the
+ * definition skips the product. Such NaNs are computed again. */
+void npc_channels_last_mend(const npc_channels_last *l, const npc_conv_problem *problem,
+                            const npc_window *window, const npc_channels_last_sums *sums);
+
+/* To y, with what follows the sums. */
+void npc_channels_last_deliver(const npc_conv_problem *problem, const npc_finish *finish,
+                               const npc_channels_last_sums *sums);
 
 #endif

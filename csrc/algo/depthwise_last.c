@@ -78,6 +78,7 @@ static void convert(const job *j, const run *from, int64_t channel, int64_t coun
 static void run_block(const job *j, memory *m, int64_t channel, int64_t count)
 {
     const run *r = &m->run;
+    const npc_axis *axis = &j->window.axis[2];
     const npc_array *y = &j->problem->arrays->y;
     const char *bias = j->problem->arrays->bias;
     const void *tap[MAX_TAPS], *weight[MAX_TAPS];
@@ -100,6 +101,8 @@ static void run_block(const job *j, memory *m, int64_t channel, int64_t count)
     }
     for (int64_t t = 0; t < r->taps; t++)
         weight[t] = (const char *)r->weight[t] + channel * j->size;
+    /* A run of several pixels has all column taps of its rows. */
+    args.threes = j->as_it_lies && r->count > 1 && axis->taps == 3 && axis->spacing == axis->step;
     args.taps = r->taps;
     args.tap = tap;
     args.weight = weight;

@@ -33,7 +33,8 @@ const npc_kernels *npc_kernels_of(int isa, npc_dtype dtype)
 enum variant { FIRST, ACCUMULATE, TAIL, PACK, VARIANTS };
 enum slot {
 #define NPC_TILE(rows, vecs)                                                                       \
-    SLOT_uk1_##rows##x##vecs, SLOT_uk2_##rows##x##vecs, SLOT_uk3_##rows##x##vecs,
+    SLOT_uk1_##rows##x##vecs, SLOT_uk2_##rows##x##vecs, SLOT_uk3_##rows##x##vecs,                  \
+        SLOT_uk4_##rows##x##vecs,
 #define NPC_DOT(rows, cols) SLOT_dot_##rows##x##cols,
 #define NPC_KERNEL(name) SLOT_##name,
 #include "tiles.def"
@@ -51,7 +52,8 @@ static const struct slot_info {
 #define NPC_TILE(rows, vecs)                                                                       \
     {"uk1_" #rows "x" #vecs, VARIANTS, rows, vecs, 0},                                             \
         {"uk2_" #rows "x" #vecs, TAIL + 1, rows, vecs, 0},                                         \
-        {"uk3_" #rows "x" #vecs, ACCUMULATE + 1, rows, vecs, 0},
+        {"uk3_" #rows "x" #vecs, ACCUMULATE + 1, rows, vecs, 0},                                   \
+        {"uk4_" #rows "x" #vecs, TAIL + 1, rows, vecs, 0},
 #define NPC_DOT(rows, cols) {"dot_" #rows "x" #cols, TAIL + 1, rows, 0, cols},
 #define NPC_KERNEL(name) {#name, 1, 0, 0, 0},
 #include "tiles.def"
@@ -73,6 +75,11 @@ static const short uk2_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
 };
 static const short uk3_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
 #define NPC_TILE(rows, vecs) [vecs][rows] = SLOT_uk3_##rows##x##vecs,
+#include "tiles.def"
+#undef NPC_TILE
+};
+static const short uk4_slot[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1] = {
+#define NPC_TILE(rows, vecs) [vecs][rows] = SLOT_uk4_##rows##x##vecs,
 #include "tiles.def"
 #undef NPC_TILE
 };
@@ -216,6 +223,14 @@ void npc_run_uk3(const npc_kernels *k, int rows, int vecs, const npc_uk3_args *a
     assert(k->uk3[vecs][rows]);
     mark(k, uk3_slot[vecs][rows], args->accumulate ? ACCUMULATE : FIRST);
     k->uk3[vecs][rows](args);
+}
+
+void npc_run_uk4(const npc_kernels *k, int rows, int vecs, const npc_uk4_args *args)
+{
+    assert(k->uk4[vecs][rows]);
+    mark(k, uk4_slot[vecs][rows], args->blocks > 1 ? ACCUMULATE : FIRST);
+    if (args->last_lanes != k->lanes) mark(k, uk4_slot[vecs][rows], TAIL);
+    k->uk4[vecs][rows](args);
 }
 
 int npc_run_all_finite(const npc_kernels *k, const void *from, int64_t count)

@@ -34,6 +34,7 @@ typedef struct npc_kernels {
     npc_uk1_fn *uk1_pack[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_uk2_fn *uk2[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_uk3_fn *uk3[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
+    npc_uk4_fn *uk4[NPC_MAX_VECS + 1][NPC_MAX_ROWS + 1];
     npc_dot_fn *dot[NPC_MAX_DOT_ROWS + 1][NPC_MAX_DOT_COLS + 1];
 #define NPC_KERNEL(name) npc_##name##_fn *name;
 #include "kernels.def"
@@ -64,6 +65,7 @@ int64_t npc_run_unpool_pixels(const npc_kernels *kernels, const npc_unpool_pixel
 int npc_run_in_range(const npc_kernels *kernels, const int64_t *from, int64_t count, int64_t limit);
 void npc_run_uk2(const npc_kernels *kernels, int rows, int vecs, const npc_uk2_args *args);
 void npc_run_uk3(const npc_kernels *kernels, int rows, int vecs, const npc_uk3_args *args);
+void npc_run_uk4(const npc_kernels *kernels, int rows, int vecs, const npc_uk4_args *args);
 int npc_run_all_finite(const npc_kernels *kernels, const void *from, int64_t count);
 void npc_run_fence(const npc_kernels *kernels);
 void npc_run_collect(const npc_kernels *kernels, const void *from, const int64_t *offset_bytes,

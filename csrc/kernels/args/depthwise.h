@@ -80,6 +80,7 @@ typedef struct npc_depthwise_last_args {
     const void *bias;
     void *to;
     int64_t tap_step, to_step; /* from pixel to pixel */
+    int32_t threes;            /* taps 3 i, 3 i + 1 and 3 i + 2 lie one tap_step apart, for all i */
 } npc_depthwise_last_args;
 typedef void npc_depthwise_last_fn(const npc_depthwise_last_args *args);
 

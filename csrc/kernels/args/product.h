@@ -1,4 +1,4 @@
-/* product.h: what kernels take for the products that carry convolutions: UK1, UK2, UK3, the dot
+/* product.h: what kernels take for the products that carry convolutions: UK1 to UK4, the dot
  * kernel, and what packs their panels. */
 #ifndef NPC_KERNELS_ARGS_PRODUCT_H
 #define NPC_KERNELS_ARGS_PRODUCT_H
@@ -70,6 +70,25 @@ typedef struct npc_uk2_args {
                          * a fence must follow before other threads may read c */
 } npc_uk2_args;
 
+/* UK4, pixels wherever they lie x panel: as UK1, but row i is a pixel, whose element k lies at
+ * a + i * a_step_bytes + offset_bytes[k], and whose results at c + i * c_step_bytes; a row of the
+ * panel is as wide as the tile. Sums of blocks stay in `partial` until the last; c is written once
+ * and not read. `tiles` tiles of pixels follow each other. */
+typedef struct npc_uk4_args {
+    int64_t blocks, block_depth, long_blocks;
+    const void *a;
+    const int64_t *offset_bytes;
+    int64_t a_step_bytes;
+    const void *b;
+    void *partial; /* as UK2's */
+    void *c;
+    int64_t c_step_bytes;
+    const void *lane_bias; /* in whole vectors, or NULL */
+    int64_t tiles;
+    int32_t last_lanes; /* of a pixel's last vector */
+    int32_t stream;     /* as UK2's */
+} npc_uk4_args;
+
 /* UK3, rows x lanes over stretches of pixels: c[i * c_stride + j] = sum over the pixels of all runs
  * of a[i][pixel] * b[pixel][j]. Pixel p < count of a run lies at a[i] + offset_bytes + p *
  * a_step_bytes and at b + pixel * pixel_bytes + p * b_step_bytes. Chains of fused multiply-adds
@@ -125,6 +144,7 @@ typedef struct npc_tail_args {
 typedef void npc_uk1_fn(const npc_uk1_args *args);
 typedef void npc_uk2_fn(const npc_uk2_args *args);
 typedef void npc_uk3_fn(const npc_uk3_args *args);
+typedef void npc_uk4_fn(const npc_uk4_args *args);
 typedef void npc_pack_fn(const npc_pack_args *args);
 typedef void npc_dot_fn(const npc_dot_args *args);
 typedef void npc_tail_fn(const npc_tail_args *args);

@@ -5,6 +5,25 @@
 
 enum { PIXELS = 8 };
 
+NPC_INLINE void NPC_V(depthwise_last_deliver)(const npc_depthwise_last_args *args, int64_t pixel,
+                                              const int pixels, int64_t c, const int lanes,
+                                              NPC_VEC *sum)
+{
+    NPC_T *to = (NPC_T *)args->to + pixel * args->to_step + c;
+    if (args->bias) {
+        const NPC_VEC bias = NPC_V(load_first)((const NPC_T *)args->bias + c, lanes);
+        NPC_UNROLL
+        for (int i = 0; i < pixels; i++) sum[i] = NPC_V(add)(sum[i], bias);
+    }
+    NPC_UNROLL
+    for (int i = 0; i < pixels; i++, to += args->to_step) {
+        if (lanes == NPC_LANES)
+            NPC_V(store)(to, sum[i]);
+        else
+            NPC_V(store_first)(to, sum[i], lanes);
+    }
+}
+
 NPC_INLINE void NPC_V(depthwise_last_pixels)(const npc_depthwise_last_args *args, int64_t pixel,
                                              const int pixels, int64_t c, const int lanes)
 {
@@ -23,16 +42,30 @@ NPC_INLINE void NPC_V(depthwise_last_pixels)(const npc_depthwise_last_args *args
                 sum[i]);
         }
     }
+    NPC_V(depthwise_last_deliver)(args, pixel, pixels, c, lanes, sum);
+}
+
+/* Rows of three taps a pixel apart: neighbours share what they load. */
+NPC_INLINE void NPC_V(depthwise_last_threes)(const npc_depthwise_last_args *args, int64_t pixel,
+                                             const int pixels, int64_t c)
+{
+    NPC_VEC sum[PIXELS];
     NPC_UNROLL
-    for (int i = 0; i < pixels; i++) {
-        NPC_T *to = (NPC_T *)args->to + (pixel + i) * args->to_step + c;
-        if (args->bias)
-            sum[i] = NPC_V(add)(sum[i], NPC_V(load_first)((const NPC_T *)args->bias + c, lanes));
-        if (lanes == NPC_LANES)
-            NPC_V(store)(to, sum[i]);
-        else
-            NPC_V(store_first)(to, sum[i], lanes);
+    for (int i = 0; i < pixels; i++) sum[i] = NPC_V(zero)();
+    for (int64_t t = 0; t < args->taps; t += 3) {
+        const NPC_T *x = (const NPC_T *)args->tap[t] + pixel * args->tap_step + c;
+        NPC_VEC w[3];
+        NPC_UNROLL
+        for (int s = 0; s < 3; s++) w[s] = NPC_V(load)((const NPC_T *)args->weight[t + s] + c);
+        NPC_UNROLL
+        for (int i = 0; i < pixels + 2; i++, x += args->tap_step) {
+            const NPC_VEC v = NPC_V(load)(x);
+            NPC_UNROLL
+            for (int s = 0; s < 3; s++)
+                if (i >= s && i - s < pixels) sum[i - s] = NPC_V(fma)(w[s], v, sum[i - s]);
+        }
     }
+    NPC_V(depthwise_last_deliver)(args, pixel, pixels, c, NPC_LANES, sum);
 }
 
 /* All channels of a few pixels before the next ones: lines are read and written in order, which is
@@ -41,8 +74,12 @@ NPC_INLINE void NPC_V(depthwise_last_channels)(const npc_depthwise_last_args *ar
                                                const int pixels)
 {
     int64_t c = 0;
-    for (; c + NPC_LANES <= args->channels; c += NPC_LANES)
-        NPC_V(depthwise_last_pixels)(args, pixel, pixels, c, NPC_LANES);
+    for (; c + NPC_LANES <= args->channels; c += NPC_LANES) {
+        if (args->threes && pixels > 1)
+            NPC_V(depthwise_last_threes)(args, pixel, pixels, c);
+        else
+            NPC_V(depthwise_last_pixels)(args, pixel, pixels, c, NPC_LANES);
+    }
     for (int i = 0; i < pixels && c < args->channels; i++)
         NPC_V(depthwise_last_pixels)(args, pixel + i, 1, c, (int)(args->channels - c));
 }
@@ -51,8 +88,7 @@ NPC_DECLARE(depthwise_last);
 void NPC_NAME(depthwise_last)(const npc_depthwise_last_args *args)
 {
     int64_t i = 0;
-    for (; i + PIXELS <= args->pixels; i += PIXELS)
-        NPC_V(depthwise_last_channels)(args, i, PIXELS);
+    for (; i + PIXELS <= args->pixels; i += PIXELS) NPC_V(depthwise_last_channels)(args, i, PIXELS);
     if (i + PIXELS / 2 <= args->pixels) {
         NPC_V(depthwise_last_channels)(args, i, PIXELS / 2);
         i += PIXELS / 2;

@@ -5,7 +5,8 @@
 #define NPC_TILE(rows, vecs)                                                                       \
     npc_uk1_fn NPC_NAME(uk1_##rows##x##vecs), NPC_NAME(uk1_pack_##rows##x##vecs);                  \
     npc_uk2_fn NPC_NAME(uk2_##rows##x##vecs);                                                      \
-    npc_uk3_fn NPC_NAME(uk3_##rows##x##vecs);
+    npc_uk3_fn NPC_NAME(uk3_##rows##x##vecs);                                                      \
+    npc_uk4_fn NPC_NAME(uk4_##rows##x##vecs);
 #define NPC_DOT(rows, cols) npc_dot_fn NPC_NAME(dot_##rows##x##cols);
 #define NPC_KERNEL(name) NPC_DECLARE(name);
 #include "../tiles.def"
@@ -27,7 +28,8 @@ const npc_kernels NPC_NAME(kernels) = {
     .uk1_pack[vecs][rows] =                                                                        \
         rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk1_pack_##rows##x##vecs) : NULL,                   \
     .uk2[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk2_##rows##x##vecs) : NULL,         \
-    .uk3[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk3_##rows##x##vecs) : NULL,
+    .uk3[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk3_##rows##x##vecs) : NULL,         \
+    .uk4[vecs][rows] = rows <= NPC_UK1_ROWS_##vecs ? NPC_NAME(uk4_##rows##x##vecs) : NULL,
 #define NPC_DOT(rows, cols)                                                                        \
     .dot[rows][cols] =                                                                             \
         rows <= NPC_DOT_ROWS && cols <= NPC_DOT_COLS ? NPC_NAME(dot_##rows##x##cols) : NULL,
