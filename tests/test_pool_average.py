@@ -258,13 +258,9 @@ def test_large_results_have_the_bits_of_small_ones() -> None:
     shape = (1, 4, 1024, 1040)
     for kernel, stride, padding in [(2, 2, 0), (3, 2, 1)]:
         settings: tuple[Any, ...] = (kernel, stride, padding)
-        x = rng.standard_normal(shape, dtype=np.float32)
-        y, at = npconv.max_pool2d(x, *settings, return_indices=True)
-        dx = npconv.max_pool2d_backward(y, at, shape, *settings)
+        y = npconv.max_pool2d(rng.standard_normal(shape, dtype=np.float32), *settings)
         mean = npconv.avg_pool2d_backward(y, shape, *settings)
         for c in range(4):
             part, one = (1, 1, *shape[2:]), slice(c, c + 1)
-            small = npconv.max_pool2d_backward(y[:, one], at[:, one], part, *settings)
-            assert_same_bits(dx[:, one], small)
             small = npconv.avg_pool2d_backward(y[:, one], part, *settings)
             assert_same_bits(mean[:, one], small)

@@ -1,6 +1,9 @@
 #include "simple_plan.h"
 
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include "../core/dtype.h"
 
@@ -35,17 +38,37 @@ void npc_simple_info(npc_plan_info *info, const char *operation, const npc_kerne
                             .workspace_bytes = (int64_t)team->scratch_bytes * threads};
 }
 
+/* Whether there is memory behind an address yet. The system clears a page at its first touch, which
+ * brings it into cache: writing past that would take longer. */
+static int is_backed(const void *address)
+{
+#ifdef __linux__
+    enum { PAGE = 4096 };
+    unsigned char present = 1;
+    if (mincore((void *)((uintptr_t)address & ~(uintptr_t)(PAGE - 1)), PAGE, &present) != 0)
+        return 1; /* larger pages, or not allowed */
+    return present & 1;
+#else
+    (void)address;
+    return 1;
+#endif
+}
+
+int npc_is_large(const void *address, double bytes)
+{
+    return bytes >= NPC_STREAM_BYTES && is_backed(address) &&
+           is_backed((const char *)address + (size_t)bytes / 2);
+}
+
 int npc_beyond_caches(const npc_array *array, int64_t n, int64_t c, int64_t d, int64_t h, int64_t w,
                       int64_t size)
 {
     const int64_t extent[NPC_AXES] = {n, c, d, h, w};
     const double bytes = (double)n * (double)c * (double)d * (double)h * (double)(w * size);
-    if (bytes < NPC_STREAM_BYTES || array->stride[4] != size ||
-        (uintptr_t)array->data % NPC_CACHE_LINE)
-        return 0;
+    if (array->stride[4] != size || (uintptr_t)array->data % NPC_CACHE_LINE) return 0;
     for (int i = 0; i < NPC_AXES - 1; i++)
         if (extent[i] > 1 && array->stride[i] % NPC_CACHE_LINE) return 0;
-    return 1;
+    return npc_is_large(array->data, bytes);
 }
 
 void npc_zero_plane(const npc_array *array, char *plane, int64_t d, int64_t h, int64_t w,

@@ -12,6 +12,10 @@ npc_status npc_simple_kernels(const npc_options *options, npc_dtype dtype,
 void npc_simple_info(npc_plan_info *info, const char *operation, const npc_kernels *kernels,
                      const npc_team *team);
 
+/* Whether so many bytes to be written at an address are so many that writing past the caches is
+ * faster; not where they are fresh from the system. */
+int npc_is_large(const void *address, double bytes);
+
 /* Whether an array of this shape is so large that writing past the caches is faster, and has each
  * row begin with a cache line. */
 int npc_beyond_caches(const npc_array *array, int64_t n, int64_t c, int64_t d, int64_t h, int64_t w,

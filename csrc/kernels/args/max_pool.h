@@ -44,37 +44,26 @@ typedef void npc_max_column_fn(const npc_max_column_args *args);
 /* Whether all of `count` int64 are in [0, limit). */
 typedef int npc_in_range_fn(const int64_t *from, int64_t count, int64_t limit);
 
-/* From flat positions to tap numbers: to[i] = r * taps + s where from[i] is base + i * base_step +
- * r * row_distance + s * spacing, s < taps, r < row_count; row_count * taps <= 255. Returns whether
- * there is one for each; base + ... is less than 2^31 in size, and so is from[i]. */
-typedef struct npc_match_taps_args {
-    const int64_t *from;
-    uint8_t *to;
-    int64_t count, base, base_step, row_distance, row_count, taps, spacing;
-} npc_match_taps_args;
-typedef int npc_match_taps_fn(const npc_match_taps_args *args);
-
-/* Rows of a max-pooling's input gradient, in one or two phases. Element i * phases + p of row j of
- * `to` is the sum of grad[at] over the terms k of the phase, first_term[p] <= k < first_term[p +
- * 1], where number[at] is wanted[k], at = j * pitch + i + offset[k]; from zero, in that order. All
- * `count` elements of a row are written; grad and number may be read to the end of a vector. */
-typedef struct npc_unpool_row_args {
-    const void *grad;
-    const uint8_t *number;
-    int64_t pitch, rows;
-    const int64_t *first_term;
-    const int32_t *offset, *wanted;
-    int phases;
+/* Adds from[i], i < count, to to[index[i] - origin], in order, or if not `add` puts it there.
+ * Returns 0, halfway, if one of those is not in [0, limit). Meanwhile, a few at a time, `leave`
+ * elements go from `rows` to `out`, past the caches, and leave zeros; `out` is a cache line's
+ * beginning, or the end of them is in the same line. */
+typedef struct npc_scatter_run_args {
     void *to;
-    int64_t to_pitch, count;
-    int stream; /* write whole vectors past the caches: rows are aligned */
-} npc_unpool_row_args;
-typedef void npc_unpool_row_fn(const npc_unpool_row_args *args);
+    const void *from;
+    const int64_t *index;
+    int64_t count, origin, limit;
+    int add;
+    void *rows, *out;
+    int64_t leave;
+} npc_scatter_run_args;
+typedef int npc_scatter_run_fn(const npc_scatter_run_args *args);
 
-/* The same for windows that lie side by side, two elements wide and `window_rows` high: element
- * 2 * i + s of row j * window_rows + r of `to` is grad[j * grad_pitch + i] where the index of (j,
- * i) is base + j * base_row + i * base_step + r * row_distance + s, else zero. Returns whether that
- * holds somewhere for each index; one of index64, below 2^31, and index8 is given. */
+/* Rows of a max-pooling's input gradient whose windows lie side by side, two elements wide and
+ * `window_rows` high: element 2 * i + s of row j * window_rows + r of `to` is grad[j * grad_pitch +
+ * i] where the index of (j, i) is base + j * base_row + i * base_step + r * row_distance + s, else
+ * zero. Returns whether that holds somewhere for each index; one of index64, below 2^31, and index8
+ * is given. */
 typedef struct npc_unpool_tiles_args {
     const void *grad;
     int64_t grad_pitch, rows, count;

@@ -1,4 +1,4 @@
-/* The gradient of max-pooling: see npc_unpool_row_args. */
+/* The gradient of max-pooling: see npc_unpool_tiles_args. */
 #include "../args/max_pool.h"
 #include "kernel.h"
 
@@ -14,103 +14,54 @@ int NPC_NAME(in_range)(const int64_t *from, int64_t count, int64_t limit)
     return !(outside >> 63);
 }
 
-NPC_DECLARE(match_taps);
-int NPC_NAME(match_taps)(const npc_match_taps_args *args)
+/* Indices are looked at once, for another thread of the caller's may write to them meanwhile. */
+NPC_INLINE int NPC_V(scatter_body)(const npc_scatter_run_args *args, const int add,
+                                   const int leaving)
 {
-    enum { BLOCK = 32 };
-    const uint32_t taps = (uint32_t)args->taps, spacing = (uint32_t)args->spacing;
-    uint32_t missing = 0;
-    uint64_t high = 0; /* what the low halves do not show */
-    for (int64_t i = 0; i < args->count; i += BLOCK) {
-        const int n = (int)npc_min(BLOCK, args->count - i);
-        const uint32_t base = (uint32_t)(args->base + i * args->base_step);
-        uint32_t from[BLOCK] = {0}, number[BLOCK];
-        uint8_t to[BLOCK];
-        if (n == BLOCK)
-            for (int j = 0; j < BLOCK; j++) {
-                high |= (uint64_t)args->from[i + j];
-                from[j] = (uint32_t)args->from[i + j];
-            }
-        else
-            for (int j = 0; j < n; j++) {
-                high |= (uint64_t)args->from[i + j];
-                from[j] = (uint32_t)args->from[i + j];
-            }
-        for (int j = 0; j < BLOCK; j++) {
-            from[j] -= base + (uint32_t)j * (uint32_t)args->base_step;
-            number[j] = j < n ? ~0u : 0;
+    enum { TURN = 8 };
+    const NPC_T *from = args->from;
+    const uint64_t origin = (uint64_t)args->origin, limit = (uint64_t)args->limit;
+    NPC_T *to = args->to, *rows = args->rows, *out = args->out;
+    int64_t left = leaving ? args->leave : 0;
+    const int64_t vectors = left / NPC_LANES, turns = npc_ceil_div(args->count, TURN);
+    const int64_t a_turn = turns ? npc_ceil_div(vectors, turns) : 0;
+    if (leaving)
+        for (; left > 0 && (uintptr_t)out % NPC_CACHE_LINE; left--) {
+            *out++ = *rows;
+            *rows++ = 0;
         }
-        if (spacing == 1 && args->row_distance >= args->taps) {
-            /* Take away a row's distance for each row that begins before; what is left is the tap.
-             */
-            const uint32_t row = (uint32_t)args->row_distance;
-            for (int j = 0; j < BLOCK; j++) number[j] = 0;
-            for (int64_t r = 1; r < args->row_count; r++)
-                for (int j = 0; j < BLOCK; j++) {
-                    const uint32_t further = from[j] >= row;
-                    from[j] -= further ? row : 0;
-                    number[j] += further ? taps : 0;
-                }
-            for (int j = 0; j < BLOCK; j++) number[j] = from[j] < taps ? number[j] + from[j] : ~0u;
-            for (int j = n; j < BLOCK; j++) number[j] = 0;
-        } else {
-            for (int64_t r = 0; r < args->row_count; r++) {
-                const uint32_t row = (uint32_t)(r * args->row_distance), first = (uint32_t)r * taps;
-                for (uint32_t s = 0; s < taps; s++)
-                    for (int j = 0; j < BLOCK; j++)
-                        number[j] = from[j] == row + s * spacing ? first + s : number[j];
-            }
+    for (int64_t i = 0; i < args->count; i += TURN) {
+        const int64_t end = npc_min(i + TURN, args->count);
+        for (int64_t k = i; k < end; k++) {
+            const uint64_t at = (uint64_t)((const volatile int64_t *)args->index)[k] - origin;
+            if (NPC_UNLIKELY(at >= limit)) return 0;
+            to[at] = add ? to[at] + from[k] : from[k];
         }
-        for (int j = 0; j < BLOCK; j++) {
-            missing |= number[j];
-            to[j] = (uint8_t)number[j];
+        for (int64_t k = 0; leaving && k < a_turn && left >= NPC_LANES; k++, left -= NPC_LANES) {
+            NPC_V(stream)(out, NPC_V(load)(rows));
+            NPC_V(store)(rows, NPC_V(zero)());
+            out += NPC_LANES;
+            rows += NPC_LANES;
         }
-        memcpy(args->to + i, to, (size_t)n);
     }
-    return !(missing >> 31) && !(high >> 31);
+    for (; left >= NPC_LANES; left -= NPC_LANES) {
+        NPC_V(stream)(out, NPC_V(load)(rows));
+        NPC_V(store)(rows, NPC_V(zero)());
+        out += NPC_LANES;
+        rows += NPC_LANES;
+    }
+    for (; left > 0; left--) {
+        *out++ = *rows;
+        *rows++ = 0;
+    }
+    return 1;
 }
 
-NPC_INLINE NPC_VEC NPC_V(unpool_sum)(const npc_unpool_row_args *args, int64_t begin, int64_t end,
-                                     int64_t at)
+NPC_DECLARE(scatter_run);
+int NPC_NAME(scatter_run)(const npc_scatter_run_args *args)
 {
-    const NPC_T *grad = (const NPC_T *)args->grad + at;
-    const uint8_t *number = args->number + at;
-    NPC_VEC sum = NPC_V(zero)();
-    for (int64_t k = begin; k < end; k++) {
-        const int64_t offset = args->offset[k];
-        const NPC_V(mask) won = NPC_V(match)(number + offset, args->wanted[k]);
-        sum = NPC_V(add_where)(won, sum, NPC_V(load)(grad + offset));
-    }
-    return sum;
-}
-
-NPC_DECLARE(unpool_row);
-void NPC_NAME(unpool_row)(const npc_unpool_row_args *args)
-{
-    const int64_t first = args->first_term[0], second = args->first_term[1];
-    for (int64_t j = 0; j < args->rows; j++) {
-        NPC_T *to = (NPC_T *)args->to + j * args->to_pitch;
-        const int64_t at = j * args->pitch;
-        if (args->phases == 1) {
-            for (int64_t i = 0; i < args->count; i += NPC_LANES)
-                NPC_V(store_first)(to + i, NPC_V(unpool_sum)(args, first, second, at + i),
-                                   (int)npc_min(NPC_LANES, args->count - i));
-            continue;
-        }
-        const int64_t third = args->first_term[2];
-        for (int64_t i = 0; i < args->count; i += 2 * NPC_LANES) {
-            const NPC_VEC even = NPC_V(unpool_sum)(args, first, second, at + i / 2);
-            const NPC_VEC odd = NPC_V(unpool_sum)(args, second, third, at + i / 2);
-            if (args->stream && args->count - i >= 2 * NPC_LANES) {
-                NPC_V(stream)(to + i, NPC_V(zip_low)(even, odd));
-                NPC_V(stream)(to + i + NPC_LANES, NPC_V(zip_high)(even, odd));
-            } else if (args->stream && args->count - i == NPC_LANES) {
-                NPC_V(stream)(to + i, NPC_V(zip_low)(even, odd));
-            } else {
-                NPC_V(store_pairs)(to + i, even, odd, (int)npc_min(2 * NPC_LANES, args->count - i));
-            }
-        }
-    }
+    if (args->leave) return NPC_V(scatter_body)(args, 1, 1);
+    return args->add ? NPC_V(scatter_body)(args, 1, 0) : NPC_V(scatter_body)(args, 0, 0);
 }
 
 NPC_INLINE int NPC_V(unpool_tiles_body)(const npc_unpool_tiles_args *args, const int bytes,
