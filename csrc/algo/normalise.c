@@ -51,7 +51,7 @@ static void find_segment(const job *j, int64_t segment, int64_t *begin, int64_t 
 static const char *fetch(const job *j, const npc_pixels *p, int64_t channel, int64_t channels,
                          int64_t begin, int64_t count, char *stage, int64_t *pitch)
 {
-    if (p->flat && j->a_plane > 0) {
+    if (p->flat && (j->a_plane > 0 || j->arrays->batch == 1)) {
         *pitch = p->array->stride[1];
         return npc_pixel_at(p, channel, begin);
     }
@@ -134,6 +134,18 @@ static npc_affine_args coefficients(const job *j, int64_t channel)
     return args;
 }
 
+/* In place, on a segment that is in L1 still. */
+static void activate(const job *j, void *to, int64_t count)
+{
+    const npc_finish_args args = {.rows = 1,
+                                  .count = count,
+                                  .from = to,
+                                  .to = to,
+                                  .activation = j->arrays->activation,
+                                  .slope = j->arrays->slope};
+    npc_run_finish(j->kernels, &args);
+}
+
 static void apply_part(const job *j, int64_t block, int64_t part, char *scratch)
 {
     const int64_t channel = block * j->block;
@@ -150,7 +162,7 @@ static void apply_part(const job *j, int64_t block, int64_t part, char *scratch)
         char *to = scratch;
         const char *x = NULL, *grad = NULL;
         find_segment(j, s, &begin, &count);
-        const int direct = j->to.flat && j->a_plane > 0;
+        const int direct = j->to.flat && (j->a_plane > 0 || j->arrays->batch == 1);
         if (direct) {
             to = npc_pixel_at(&j->to, channel, begin);
             to_pitch = j->to.array->stride[1];
@@ -167,6 +179,7 @@ static void apply_part(const job *j, int64_t block, int64_t part, char *scratch)
             args[c].to = to + c * to_pitch;
             args[c].count = count;
             npc_run_affine(j->kernels, &args[c]);
+            if (j->arrays->activation != NPC_NO_ACTIVATION) activate(j, args[c].to, count);
         }
         if (!direct) npc_tile_write(&j->to, channel, channels, begin, count, to, SEGMENT);
     }

@@ -50,6 +50,8 @@ typedef struct npc_norm_arrays {
     double *sums;
     double eps;
     int training;
+    npc_activation activation; /* forward only: of what is written */
+    double slope;
 } npc_norm_arrays;
 npc_status npc_batch_norm(const npc_norm_arrays *arrays, npc_dtype dtype,
                           const npc_options *options, npc_plan_info *info);

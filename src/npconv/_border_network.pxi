@@ -81,7 +81,8 @@ cdef double *_doubles(cnp.ndarray array, str name, tuple shape) except? NULL:
 
 
 def batch_norm(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray mean,
-               cnp.ndarray variance, cnp.ndarray out, double eps, bint training, tuple options):
+               cnp.ndarray variance, cnp.ndarray out, double eps, bint training, tuple options,
+               activation=None, double slope=0):
     """mean and variance, of float64, are written in training, read otherwise."""
     cdef npc_norm_arrays a
     cdef npc_options o
@@ -102,6 +103,10 @@ def batch_norm(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray 
     a.inverse = a.sums = NULL
     a.eps = eps
     a.training = training
+    a.activation = NPC_NO_ACTIVATION
+    if activation is not None:
+        a.activation = _look_up(_activations, "activation", activation)
+    a.slope = slope
     _read_options(&o, options)
     with nogil:
         status = npc_batch_norm(&a, dtype, &o, npc_last_plan())
@@ -135,6 +140,8 @@ def batch_norm_backward(cnp.ndarray grad, cnp.ndarray x, cnp.ndarray weight, cnp
     a.bias = a.variance = NULL
     a.eps = 0
     a.training = training
+    a.activation = NPC_NO_ACTIVATION
+    a.slope = 0
     _read_options(&o, options)
     with nogil:
         status = npc_batch_norm(&a, dtype, &o, npc_last_plan())

@@ -158,6 +158,8 @@ def batch_norm(
     eps: float,
     training: bool,
     options: _Options,
+    activation: str | None = None,
+    slope: float = 0.0,
 ) -> None: ...
 def batch_norm_backward(
     grad: _Array,

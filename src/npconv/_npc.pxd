@@ -290,6 +290,8 @@ cdef extern from "npc_network.h" nogil:
         double *sums
         double eps
         int training
+        npc_activation activation
+        double slope
     npc_status npc_batch_norm(const npc_norm_arrays *arrays, npc_dtype dtype,
                               const npc_options *options, npc_plan_info *info)
 

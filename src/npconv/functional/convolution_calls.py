@@ -6,6 +6,7 @@ them; ``run_*`` compute what they checked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -155,6 +156,33 @@ def run_forward(plan: Plan) -> Array:
         geometry, border, dtype, x, weight, bias, target, how, activation, slope, add, prepared
     )
     return y
+
+
+def forward_again(plan: Plan) -> Callable[[Array, Array, Array | None], None]:
+    """Make a function of x, y and what is added that runs a checked forward call on other arrays.
+
+    They have the shapes and dtype of those that were checked, each with its batch axis; the weight,
+    the bias and what follows the sum stay the same.
+    """
+    geometry, dtype, how, operands, *_ = plan
+    _, weight, bias, (activation, slope), _, prepared, border = operands
+    if border is not None or dtype not in (np.float32, np.float64):
+
+        def run(x: Array, y: Array, add: Array | None) -> None:
+            stages.forward(
+                geometry, border, dtype, x, weight, bias, y, how, activation, slope, add, prepared
+            )
+
+        return run
+
+    filters = checks.settled(weight, dtype)
+    offsets = None if bias is None else checks.settled(bias, dtype)
+    conv_forward = native.conv_forward
+
+    def run_at_once(x: Array, y: Array, add: Array | None) -> None:
+        conv_forward(geometry, x, filters, offsets, y, how, activation, slope, add, prepared)
+
+    return run_at_once
 
 
 def run_input_grad(plan: Plan) -> Array:

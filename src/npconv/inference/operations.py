@@ -6,6 +6,7 @@ An operation knows the shape of its output, how many multiply-adds it takes, and
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import numpy as np
 
 from npconv import checks, functional
 from npconv.checks import Array
+from npconv.functional.convolution_calls import forward_again
+from npconv.functional.explainable import EXPLAINABLE
 from npconv.geometry import ConvGeometry, conv_geometry, pool_geometry
 from npconv.layers.layer import Layer
 from npconv.runtime import native, options
@@ -24,7 +27,19 @@ Activation: TypeAlias = str | tuple[str, float] | None
 Memory: TypeAlias = list[Array]
 Step: TypeAlias = Callable[[Memory], object]
 
-_CACHED = 512 * 1024  # bytes that surely stay in L2
+
+@dataclass(frozen=True)
+class Site:
+    """Where an operation runs: its values' numbers, and the shapes and dtype of all values."""
+
+    inputs: list[int]
+    output: int
+    shapes: dict[int, Shape]
+    dtype: np.dtype[Any]
+
+    def like(self, value: int) -> Array:
+        """Return an array of a value's shape and dtype that takes no memory."""
+        return np.broadcast_to(np.zeros((), self.dtype), self.shapes[value])
 
 
 class Operation:
@@ -49,7 +64,7 @@ class Operation:
         """Count the products that are summed up, zeros of the padding among them."""
         return 0
 
-    def step(self, inputs: list[int], output: int) -> Step:
+    def step(self, site: Site) -> Step:
         """Make the function that runs this operation."""
         raise NotImplementedError(f"{type(self).__name__} does not define step")
 
@@ -84,20 +99,24 @@ class Convolution(Operation):
             )
         return geometry
 
-    def step(self, inputs: list[int], output: int) -> Step:
-        conv2d, weight, bias, geometry = functional.conv2d, self.weight, self.bias, self.geometry
-        options = dict(self.options)
+    def step(self, site: Site) -> Step:
+        settings = dict(self.options)
         if self.activation is not None:
-            options["activation"] = self.activation
-        x = inputs[0]
-        if len(inputs) == 1:
-            return lambda memory: conv2d(
-                memory[x], weight, bias, *geometry, out=memory[output], **options
-            )
-        addend = inputs[1]
-        return lambda memory: conv2d(
-            memory[x], weight, bias, *geometry, add=memory[addend], out=memory[output], **options
+            settings["activation"] = self.activation
+        x, output = site.inputs[0], site.output
+        addend = site.inputs[1] if len(site.inputs) > 1 else None
+        if addend is not None:
+            settings["add"] = site.like(addend)
+        conv2d = EXPLAINABLE["conv2d"]
+        call = inspect.signature(conv2d.function).bind(
+            site.like(x), self.weight, self.bias, *self.geometry, **settings
         )
+        call.apply_defaults()
+        # Checks take longer than a small convolution, so they are done here, once.
+        run = forward_again(conv2d.prepare(2, **call.arguments))
+        if addend is None:
+            return lambda memory: run(memory[x], memory[output], None)
+        return lambda memory: run(memory[x], memory[output], memory[addend])
 
 
 @dataclass(eq=False)
@@ -115,25 +134,18 @@ class Affine(Operation):
             raise ValueError(f"x has shape {shapes[0]}, expected {len(self.scale)} channels")
         return shapes[0]
 
-    def step(self, inputs: list[int], output: int) -> Step:
+    def step(self, site: Site) -> Step:
+        output = site.output
         scale, shift = self.scale.astype(np.float64), self.shift.astype(np.float64)
         mean, variance = np.zeros(len(scale)), np.ones(len(scale))
         name, slope = checks.activation(self.activation)
-        (x,) = inputs
+        (x,) = site.inputs
 
         def run(memory: Memory) -> None:
-            source, target = memory[x], memory[output]
-            how = options()
-            # A few channels at a time, which the activation finds in cache.
-            at_once = max(_CACHED * len(scale) // max(target.nbytes, 1), 1)
-            for i in range(0, len(scale), at_once):
-                part = slice(i, i + at_once)
-                given, y = source[:, part], target[:, part]
-                native.batch_norm(
-                    given, scale[part], shift[part], mean[part], variance[part], y, 0.0, False, how
-                )
-                if name is not None:
-                    native.activate(name, slope, y, None, y, how)
+            native.batch_norm(
+                memory[x], scale, shift, mean, variance, memory[output], 0.0, False, options(),
+                name, slope,
+            )  # fmt: skip
 
         return run
 
@@ -156,11 +168,12 @@ class FullyConnected(Operation):
     def multiply_adds(self, *shapes: Shape) -> int:
         return math.prod(shapes[0]) * int(self.weight.shape[0])
 
-    def step(self, inputs: list[int], output: int) -> Step:
+    def step(self, site: Site) -> Step:
+        output = site.output
         linear, weight, bias, activation = (
             functional.linear, self.weight, self.bias, self.activation
         )  # fmt: skip
-        (x,) = inputs
+        (x,) = site.inputs
         return lambda memory: linear(memory[x], weight, bias, activation, out=memory[output])
 
 
@@ -177,8 +190,9 @@ class MaxPool(Operation):
             raise ValueError(f"x has shape {shapes[0]}, expected (N, C, H, W)")
         return pool_geometry(2, shapes[0], *self.geometry).output_shape
 
-    def step(self, inputs: list[int], output: int) -> Step:
-        max_pool2d, geometry, (x,) = functional.max_pool2d, self.geometry, inputs
+    def step(self, site: Site) -> Step:
+        output = site.output
+        max_pool2d, geometry, (x,) = functional.max_pool2d, self.geometry, site.inputs
         return lambda memory: max_pool2d(memory[x], *geometry, out=memory[output])
 
 
@@ -204,8 +218,9 @@ class AveragePool(Operation):
             2, shapes[0], kernel, stride, padding, 1, ceil_mode, may_be_empty=True
         ).output_shape
 
-    def step(self, inputs: list[int], output: int) -> Step:
-        avg_pool2d, geometry, (x,) = functional.avg_pool2d, self.geometry, inputs
+    def step(self, site: Site) -> Step:
+        output = site.output
+        avg_pool2d, geometry, (x,) = functional.avg_pool2d, self.geometry, site.inputs
         return lambda memory: avg_pool2d(memory[x], *geometry, out=memory[output])
 
 
@@ -225,8 +240,9 @@ class AdaptiveAveragePool(Operation):
         sides = zip(sizes, shapes[0][2:], strict=True)
         return (*shapes[0][:2], *[side if size is None else size for size, side in sides])
 
-    def step(self, inputs: list[int], output: int) -> Step:
-        pool, size, (x,) = functional.adaptive_avg_pool2d, self.output_size, inputs
+    def step(self, site: Site) -> Step:
+        output = site.output
+        pool, size, (x,) = functional.adaptive_avg_pool2d, self.output_size, site.inputs
         return lambda memory: pool(memory[x], size, out=memory[output])
 
 
@@ -237,8 +253,9 @@ class Flat(Operation):
     def output_shape(self, *shapes: Shape) -> Shape:
         return (shapes[0][0], math.prod(shapes[0][1:]))
 
-    def step(self, inputs: list[int], output: int) -> Step:
-        (x,) = inputs
+    def step(self, site: Site) -> Step:
+        output = site.output
+        (x,) = site.inputs
 
         def run(memory: Memory) -> None:
             np.copyto(memory[output].reshape(memory[x].shape), memory[x])
@@ -259,7 +276,7 @@ class Join(Operation):
                 raise ValueError(f"branches have outputs of shapes {first} and {other}")
         return (first[0], sum(shape[1] for shape in shapes), *first[2:])
 
-    def step(self, inputs: list[int], output: int) -> Step:
+    def step(self, site: Site) -> Step:
         raise NotImplementedError("the memory plan decides what is copied")
 
 
@@ -279,8 +296,9 @@ class Add(Operation):
             )
         return shapes[0]
 
-    def step(self, inputs: list[int], output: int) -> Step:
-        add, activation, (a, b) = functional.add, self.activation, inputs
+    def step(self, site: Site) -> Step:
+        output = site.output
+        add, activation, (a, b) = functional.add, self.activation, site.inputs
         return lambda memory: add(memory[a], memory[b], activation, out=memory[output])
 
 
@@ -294,8 +312,9 @@ class Elementwise(Operation):
     fills_slices = True
     replaces = 0
 
-    def step(self, inputs: list[int], output: int) -> Step:
-        function, (x,) = self.function, inputs
+    def step(self, site: Site) -> Step:
+        output = site.output
+        function, (x,) = self.function, site.inputs
         return lambda memory: function(memory[x], out=memory[output])
 
 
@@ -303,7 +322,7 @@ class Elementwise(Operation):
 class Nothing(Operation):
     """What dropout does in evaluation mode."""
 
-    def step(self, inputs: list[int], output: int) -> Step:
+    def step(self, site: Site) -> Step:
         raise NotImplementedError("is left out before anything runs")
 
 
@@ -321,6 +340,7 @@ class Anything(Operation):
             self.layer.train(was_training)
         return tuple(result.shape)
 
-    def step(self, inputs: list[int], output: int) -> Step:
-        forward, (x,) = self.layer.forward, inputs
+    def step(self, site: Site) -> Step:
+        output = site.output
+        forward, (x,) = self.layer.forward, site.inputs
         return lambda memory: np.copyto(memory[output], forward(memory[x]))

@@ -107,7 +107,7 @@ class Plan:
         self._dtype = dtype
         self._steps: list[Step] = []
         for node in graph.nodes:
-            self._steps += _steps(node, self.shapes, self.layout, ready.get(node.output))
+            self._steps += _steps(node, self.shapes, dtype, self.layout, ready.get(node.output))
         self._idle: list[list[Array | None]] = []  # pop and append are atomic
 
     @property
@@ -130,7 +130,9 @@ class Plan:
         return result
 
 
-def _steps(node: Node, shapes: dict[int, Shape], layout: Layout, ready: Any) -> list[Step]:
+def _steps(
+    node: Node, shapes: dict[int, Shape], dtype: np.dtype[Any], layout: Layout, ready: Any
+) -> list[Step]:
     operation, places = node.operation, layout.places
     if isinstance(operation, op.Flat):
         source = places.get(node.inputs[0])
@@ -143,7 +145,7 @@ def _steps(node: Node, shapes: dict[int, Shape], layout: Layout, ready: Any) -> 
         operation = op.Convolution(
             ready, operation.bias, operation.geometry, operation.options, operation.activation
         )
-    return [operation.step(node.inputs, node.output)]
+    return [operation.step(op.Site(node.inputs, node.output, shapes, dtype))]
 
 
 def _copies(node: Node, shapes: dict[int, Shape], places: dict[int, Place]) -> list[Step]:
