@@ -27,8 +27,15 @@ def groups(result: dict) -> dict[tuple, list[dict]]:
     """Rows by (operation, dtype, batch, threads), in the order of the run."""
     found: dict[tuple, list[dict]] = {}
     for row in result["rows"]:
-        found.setdefault(tuple(row[key] for key in GROUP), []).append(row)
+        found.setdefault(group_of(row), []).append(row)
     return found
+
+
+def group_of(row: dict) -> tuple:
+    """Its layout, where that is not the usual one, belongs to the operation."""
+    operation, *others = (row[key] for key in GROUP)
+    layout = row.get("layout", "NCHW")
+    return (operation if layout == "NCHW" else f"{operation} {layout}", *others)
 
 
 def group_title(group: tuple) -> str:

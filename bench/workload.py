@@ -113,6 +113,11 @@ class Case:
     dtype: str
     batch: int
     bias: bool = False
+    layout: str = "NCHW"  # of images in memory; shapes and outputs are NCHW's for every contender
+
+    @property
+    def channels_last(self) -> bool:
+        return self.layout == "NHWC"
 
     def to_json(self) -> dict:
         return dataclasses.asdict(self)
@@ -176,7 +181,12 @@ class Case:
 
 
 def cases(
-    operation: str, layers: list[Layer], dtypes: list[str], batches: list[int], bias: bool
+    operation: str,
+    layers: list[Layer],
+    dtypes: list[str],
+    batches: list[int],
+    bias: bool,
+    layout: str = "NCHW",
 ) -> Iterator[Case]:
     kind = {"max": "pool", "avg": "pool", "pad": "pad"}.get(operation.split("_")[0], "conv")
     for dtype in dtypes:
@@ -184,4 +194,4 @@ def cases(
             for layer in layers:
                 if layer.kind != kind:
                     raise ValueError(f"{layer.name} is a {layer.kind}, {operation} needs a {kind}")
-                yield Case(layer, operation, dtype, batch, bias and operation == "forward")
+                yield Case(layer, operation, dtype, batch, bias and operation == "forward", layout)

@@ -47,6 +47,12 @@ class Contender:
 
     def bind(self, case: Case, arrays: dict[str, np.ndarray]) -> Call:
         tensors = {name: self.torch.from_numpy(array) for name, array in arrays.items()}
+        if case.channels_last:
+            last = self.torch.channels_last
+            tensors = {
+                k: v.contiguous(memory_format=last) if k in ("x", "grad") else v
+                for k, v in tensors.items()
+            }
         self.names = ["y"]
         make = {"conv": self._conv, "pool": self._pool, "pad": self._pad}[case.layer.kind]
         return make(case, tensors)
