@@ -170,6 +170,38 @@ def test_algorithms_for_channels_last(algorithm: str, isa: str, data: st.DataObj
 
 
 @each_isa
+@given(data=st.data())
+def test_input_gradients_for_channels_last(isa: str, data: st.DataObject) -> None:
+    """Every phase of a stride, pixels that no tap reaches, padding beyond the kernel."""
+    case = data.draw(cases(data.draw(st.sampled_from(["depthwise_last", "input_grad_last"]))))
+    x, weight, _ = case.operands()
+    grad = reference.conv2d(x, weight, **case.settings)
+    how = {"layout": "NHWC", "isa": isa}
+    shape = last(x, case.batched).shape
+    found = npconv.explain(
+        "conv2d_input_grad", last(grad, case.batched), weight, shape, **case.settings, **how
+    )
+    if not next(c.accepted for c in found.candidates if c.name == "input_grad_last"):
+        return
+    how["algorithm"] = "input_grad_last"
+    expected = reference.conv2d_input_grad(grad, weight, x.shape, **case.settings)
+    dx = npconv.conv2d_input_grad(last(grad, case.batched), weight, shape, **case.settings, **how)
+    assert_same_values(dx, last(expected, case.batched))
+    # The same bits for any threads, memory and split of the batch.
+    _, weight, _ = case.operands(integers=False)
+    grad = last(np.random.default_rng(1).standard_normal(grad.shape).astype(x.dtype), case.batched)
+    dx = npconv.conv2d_input_grad(grad, weight, shape, **case.settings, **how, num_threads=1)
+    form = data.draw(st.sampled_from(list(MEMORY)))
+    again = npconv.conv2d_input_grad(
+        MEMORY[form](grad), weight, shape, **case.settings, **how, num_threads=2
+    )
+    assert_same_bits(again, dx, form)
+    if case.batched and case.batch:
+        one = npconv.conv2d_input_grad(grad[:1], weight, (1, *shape[1:]), **case.settings, **how)
+        assert_same_bits(one, dx[:1], "one image")
+
+
+@each_isa
 @pytest.mark.parametrize(
     "shapes", [((2, 7, 9, 20), (37, 20, 3, 3), 1), ((2, 7, 9, 20), (20, 1, 3, 3), 20)]
 )
