@@ -13,6 +13,7 @@ from npconv import geometry
 from npconv.geometry import (
     columns_geometry,
     conv_geometry,
+    coverage,
     pad_backward_geometry,
     pad_geometry,
     pool_geometry,
@@ -257,7 +258,7 @@ def test_pool_windows_are_counted_and_touch_the_input(
 )
 def test_residues_are_counted(bound, count, step, start, modulus):
     expected = any((start + i * step) % modulus >= bound for i in range(count))
-    assert geometry._residues_at_least(bound, count, step, start, modulus) == expected
+    assert coverage.residues_at_least(bound, count, step, start, modulus) == expected
 
 
 def test_a_window_in_the_padding_is_found_among_very_many():
