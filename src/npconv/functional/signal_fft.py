@@ -77,6 +77,15 @@ def correlate(images: Array, weight: Array, geometry: ConvGeometry, out: Array) 
 
 
 def _lengths(fft: ModuleType, g: ConvGeometry, dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """Of transforms that hold the full convolution without its ends meeting."""
-    sums = [length + taps - 1 for length, taps in zip(g.input[1:], g.kernel[1:], strict=True)]
-    return tuple([fft.next_fast_len(length, real=dtype.kind == "f") for length in sums])
+    """Of transforms in which the sums that are wanted do not meet the ends of others.
+
+    Sums wrap around: those behind the last length are added to the first ones, which may be so
+    where nobody looks at them.
+    """
+    found = []
+    axes = zip(g.input[1:], g.kernel[1:], g.pad_before[1:], g.output[1:], strict=True)
+    for length, taps, before, sums in axes:
+        first = taps - 1 - before
+        needed = max(length + taps - 1 - max(first, 0), first + sums, length, taps)
+        found.append(fft.next_fast_len(needed, real=dtype.kind == "f"))
+    return tuple(found)
