@@ -73,18 +73,19 @@ static npc_status block_piece(void *context, int64_t piece, void *scratch)
     const npc_winograd_view view = npc_winograd_view_of_group(j, piece / j->blocks);
     char *cursor = scratch;
     npc_winograd_block *b = npc_scratch_take(&cursor, sizeof *b);
-    char *memory = npc_scratch_take(&cursor, j->run_bytes);
+    const npc_winograd_memory memory =
+        npc_winograd_memory_of(&view, j->run_groups, npc_scratch_take(&cursor, j->memory_bytes));
     char *input = npc_scratch_take(&cursor, j->input_bytes);
     char *products = npc_scratch_take(&cursor, j->product_bytes);
 
     npc_winograd_set_up_block(j, b, piece % j->blocks);
     for (int64_t c = 0; c < view.channels; c += view.kernels->lanes)
-        npc_winograd_transform_input(j, &view, b, c, input, memory);
+        npc_winograd_transform_input(j, &view, b, c, input, &memory);
     for (int64_t panel = 0; panel < j->panels; panel++) {
         npc_winograd_multiply(
             j, b, npc_winograd_panel_begin(j, panel + 1) - npc_winograd_panel_begin(j, panel),
             input, shared_weights(j, piece / j->blocks, panel), products, 0, j->depth_blocks);
-        npc_winograd_transform_products(j, &view, b, panel, products, memory);
+        npc_winograd_transform_products(j, &view, b, panel, products, &memory);
     }
     return NPC_OK;
 }
@@ -103,9 +104,10 @@ static npc_status input_piece(void *context, int64_t piece, void *scratch)
     const npc_winograd_view view = npc_winograd_view_of_group(j, group);
     char *cursor = scratch;
     npc_winograd_block *b = npc_scratch_take(&cursor, sizeof *b);
+    const npc_winograd_memory memory = npc_winograd_memory_of(&view, j->run_groups, cursor);
     npc_winograd_set_up_block(j, b, 0);
     npc_winograd_transform_input(j, &view, b, piece % chunks * view.kernels->lanes,
-                                 shared_input(j, group), cursor);
+                                 shared_input(j, group), &memory);
     return NPC_OK;
 }
 
@@ -118,7 +120,8 @@ static npc_status panel_piece(void *context, int64_t piece, void *scratch)
     const npc_winograd_view view = npc_winograd_view_of_group(j, group);
     char *cursor = scratch;
     npc_winograd_block *b = npc_scratch_take(&cursor, sizeof *b);
-    char *memory = npc_scratch_take(&cursor, j->run_bytes);
+    const npc_winograd_memory memory =
+        npc_winograd_memory_of(&view, j->run_groups, npc_scratch_take(&cursor, j->memory_bytes));
     char *products = npc_scratch_take(&cursor, j->product_bytes);
     char *filters = npc_scratch_take(&cursor, j->prepared ? 0 : j->filter_bytes);
     char *weights = npc_scratch_take(&cursor, j->prepared ? 0 : j->weight_bytes);
@@ -133,7 +136,7 @@ static npc_status panel_piece(void *context, int64_t piece, void *scratch)
             npc_split(view.channels, j->depth_blocks, d + 1), weights, filters);
         npc_winograd_multiply(j, b, width, shared_input(j, group), weights, products, d, d + 1);
     }
-    npc_winograd_transform_products(j, &view, b, panel, products, memory);
+    npc_winograd_transform_products(j, &view, b, panel, products, &memory);
     return NPC_OK;
 }
 
@@ -244,15 +247,15 @@ static void plan(npc_winograd_job *j, int threads)
     plan_weights(j);
     j->depth = npc_ceil_div(view->channels, lanes) * lanes;
 
-    j->units = j->batch * across->tiles * along->groups;
     const int64_t fitting = INPUT_BYTES / (j->points * j->depth * size);
     const int64_t most = npc_max(MIN_BLOCK, npc_min(NPC_WINOGRAD_MAX_BLOCK, fitting));
-    const int64_t total = j->units * along->step;
+    const int64_t total = j->batch * across->tiles * along->tiles;
+    npc_winograd_choose_units(j, most, 8 * threads);
     const int few = total <= FEW_TILES && j->groups * j->points * total <= 4 * view->rows * taps;
-    j->blocks = few ? 1 : npc_ceil_div(j->units, npc_max(1, most / along->step));
+    j->blocks = few ? 1 : npc_ceil_div(j->units, npc_max(1, most / (j->unit_groups * along->step)));
     if (!few && threads > 1) /* shares of equal size for the threads */
         j->blocks = npc_min(j->units, npc_ceil_div(j->blocks, threads) * threads);
-    j->block_tiles = npc_ceil_div(j->units, j->blocks) * along->step;
+    j->block_tiles = npc_ceil_div(j->units, j->blocks) * j->unit_groups * along->step;
     j->tile_vecs = npc_choose_tile_vecs(view->kernels, j->block_tiles, j->panel_width);
 
     if (few && weights_bytes(j) > CLOSE_BYTES) j->prepared = 0;
@@ -263,7 +266,7 @@ static void plan(npc_winograd_job *j, int threads)
         j->weight_stride = npc_ceil_div(view->channels, j->depth_blocks) * j->panel_width + skew;
         j->weight_bytes = (size_t)(j->points * j->weight_stride * size);
     }
-    j->run_bytes = npc_winograd_run_bytes(view, npc_max(1, NPC_WINOGRAD_RUN / along->step));
+    j->memory_bytes = npc_winograd_memory_bytes(view, j->run_groups);
     j->input_bytes = (size_t)(j->points * j->input_stride * size);
     j->product_bytes = (size_t)(j->points * j->product_stride * size);
     j->few = few;
@@ -294,11 +297,12 @@ static npc_status run(npc_conv_problem *p, int tile)
         const size_t own = j.prepared ? 0 : j.filter_bytes + j.weight_bytes;
         j.input = npc_shared_workspace(p, (int64_t)j.input_bytes * j.groups);
         if (!j.input) return NPC_NO_MEMORY;
-        status = npc_parallel_for(team, j.groups * j.depth / j.view.kernels->lanes,
-                                  sizeof(npc_winograd_block) + j.run_bytes + 128, input_piece, &j);
+        status =
+            npc_parallel_for(team, j.groups * j.depth / j.view.kernels->lanes,
+                             sizeof(npc_winograd_block) + j.memory_bytes + 128, input_piece, &j);
         if (status == NPC_OK)
             status = npc_parallel_for(team, j.groups * j.panels,
-                                      sizeof(npc_winograd_block) + j.run_bytes + own +
+                                      sizeof(npc_winograd_block) + j.memory_bytes + own +
                                           j.product_bytes + 320,
                                       panel_piece, &j);
         free(j.input);
@@ -310,7 +314,7 @@ static npc_status run(npc_conv_problem *p, int tile)
         }
         if (status == NPC_OK)
             status = npc_parallel_for(team, j.groups * j.blocks,
-                                      sizeof(npc_winograd_block) + j.run_bytes + j.input_bytes +
+                                      sizeof(npc_winograd_block) + j.memory_bytes + j.input_bytes +
                                           j.product_bytes + 256,
                                       block_piece, &j);
         if (!j.prepared) free(j.weights);

@@ -2,32 +2,76 @@
 
 #include <string.h>
 
+void npc_winograd_choose_units(npc_winograd_job *j, int64_t most, int64_t enough)
+{
+    const npc_winograd_axis *across = &j->view.axis[0], *along = &j->view.axis[1];
+    const int64_t image = across->tiles * along->groups, rows = j->batch * across->tiles;
+    j->run_groups = npc_max(1, NPC_WINOGRAD_RUN / along->step);
+    j->unit_groups = 1;
+    if (along->groups <= j->run_groups && along->tiles <= most && rows >= enough)
+        j->unit_groups = along->groups;
+    if (along->groups <= j->run_groups && image * along->step <= most && j->batch >= enough)
+        j->unit_groups = image;
+    j->units = j->batch * image / j->unit_groups;
+}
+
+/* Places for the tiles such that those of each part follow each other: at the edge of the row only,
+ * whole, at the edge across the rows only, at both. */
+static void place_tiles(npc_winograd_block *b, const npc_winograd_axis *across)
+{
+    enum { ALONG, WHOLE, ACROSS, BOTH, KINDS };
+    int64_t count[KINDS + 1] = {0}, place[KINDS + 1] = {0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (int r = 0; r < b->runs; r++) {
+            npc_winograd_run *run = &b->run[r];
+            const int at_edge = run->tile_row >= across->whole;
+            const int whole = at_edge ? ACROSS : WHOLE, edge = at_edge ? BOTH : ALONG;
+            if (pass == 1) {
+                run->slot = place[whole];
+                run->tiles.edge_shift = place[edge] - place[whole] - run->tiles.whole_tiles;
+            }
+            place[whole] += run->tiles.whole_tiles;
+            place[edge] += run->tiles.tiles - run->tiles.whole_tiles;
+        }
+        if (pass == 1) break;
+        for (int kind = 0, at = 0; kind < KINDS; kind++) {
+            const int64_t tiles = place[kind];
+            count[kind] = place[kind] = at;
+            at += (int)tiles;
+            count[KINDS] = at;
+        }
+    }
+    for (int part = 0; part < 4; part++) {
+        b->part[part] = part & 1 ? count[WHOLE] : 0;
+        b->part_end[part] = count[part == 0 ? KINDS : part == 1 ? BOTH : ACROSS];
+    }
+}
+
 void npc_winograd_set_up_block(const npc_winograd_job *j, npc_winograd_block *b, int64_t index)
 {
     const npc_winograd_axis *across = &j->view.axis[0], *along = &j->view.axis[1];
-    const int64_t end = npc_split(j->units, j->blocks, index + 1);
-    const int64_t longest = npc_max(1, NPC_WINOGRAD_RUN / along->step);
+    const int64_t end = npc_split(j->units, j->blocks, index + 1) * j->unit_groups;
 
-    b->runs = 0;
+    b->runs = b->bands = 0;
     b->tiles = 0;
-    memset(b->part_tiles, 0, sizeof b->part_tiles);
-    for (int64_t unit = npc_split(j->units, j->blocks, index); unit < end;) {
+    for (int64_t group = npc_split(j->units, j->blocks, index) * j->unit_groups; group < end;) {
         npc_winograd_run *run = &b->run[b->runs++];
-        const int64_t row = unit / along->groups;
+        npc_winograd_band *band = &b->band[b->bands - 1];
+        const int64_t row = group / along->groups;
         run->image = row / across->tiles;
         run->tile_row = row % across->tiles;
-        run->first_group = unit % along->groups;
-        run->groups = npc_min(npc_min(longest, along->groups - run->first_group), end - unit);
-        run->slot = b->tiles;
+        run->first_group = group % along->groups;
+        run->groups =
+            npc_min(npc_min(j->run_groups, along->groups - run->first_group), end - group);
         npc_winograd_run_set(run, &j->view, b->column + b->tiles);
-        for (int64_t t = 0; t < run->tiles.tiles; t++) {
-            const int edges = (run->tile_row >= across->whole) << 1 | (t >= run->tiles.whole_tiles);
-            for (int part = 0; part < 4; part++)
-                if (!(edges & part)) b->part[part][b->part_tiles[part]++] = (int16_t)(b->tiles + t);
-        }
         b->tiles += run->tiles.tiles;
-        unit += run->groups;
+        group += run->groups;
+        if (b->bands > 0 && npc_winograd_run_joins(&j->view, band->run, run - 1, run))
+            band->runs++;
+        else
+            b->band[b->bands++] = (npc_winograd_band){run, 1};
     }
+    place_tiles(b, across);
 }
 
 int npc_winograd_part_of_point(const npc_winograd_job *j, int64_t point)
@@ -58,12 +102,11 @@ npc_winograd_view npc_winograd_view_of_group(const npc_winograd_job *j, int64_t 
 
 void npc_winograd_transform_input(const npc_winograd_job *j, const npc_winograd_view *view,
                                   const npc_winograd_block *b, int64_t channel, char *to,
-                                  char *scratch)
+                                  const npc_winograd_memory *m)
 {
-    for (int r = 0; r < b->runs; r++)
-        npc_winograd_run_input(&b->run[r], view, channel,
-                               to + (b->run[r].slot * j->depth + channel) * j->size,
-                               j->input_stride, j->depth, scratch);
+    for (int i = 0; i < b->bands; i++)
+        npc_winograd_band_input(&b->band[i], view, channel, to + channel * j->size, j->input_stride,
+                                j->depth, m);
 }
 
 int64_t npc_winograd_panel_begin(const npc_winograd_job *j, int64_t panel)
@@ -121,56 +164,39 @@ void npc_winograd_multiply(const npc_winograd_job *j, const npc_winograd_block *
                            int64_t last)
 {
     const npc_kernels *kernels = j->view.kernels;
-    const int64_t lanes = kernels->lanes, size = j->size, vectors = width / lanes;
-    const int64_t column_blocks = npc_ceil_div(vectors, j->tile_vecs);
-    const int64_t origin = npc_split(j->view.channels, j->depth_blocks, first);
-    npc_uk1_args args = {.blocks = 1, .b_stride = width, .last_lanes = (int32_t)lanes};
+    const int64_t size = j->size, origin = npc_split(j->view.channels, j->depth_blocks, first);
+    npc_winograd_product_args args = {.vectors = width / kernels->lanes,
+                                      .a_stride = j->depth,
+                                      .b_stride = width,
+                                      .c_stride = j->panel_width,
+                                      .tile_vecs = j->tile_vecs};
 
     for (int64_t point = 0; point < j->points; point++) {
-        const int part = npc_winograd_part_of_point(j, point), tiles = b->part_tiles[part];
-        const int16_t *slot = b->part[part];
+        const int part = npc_winograd_part_of_point(j, point);
+        const int64_t tile = b->part[part];
+        args.tiles = b->part_end[part] - tile;
+        args.c = products + (point * j->product_stride + tile * j->panel_width) * size;
         for (int64_t d = first; d < last; d++) {
             const int64_t k = npc_split(j->view.channels, j->depth_blocks, d);
-            const char *a = input + (point * j->input_stride + k) * size;
-            const char *u = weights + (point * j->weight_stride + (k - origin) * width) * size;
-            char *c = products + point * j->product_stride * size;
-            args.block_depth = npc_split(j->view.channels, j->depth_blocks, d + 1) - k;
+            args.a = input + (point * j->input_stride + tile * j->depth + k) * size;
+            args.b = weights + (point * j->weight_stride + (k - origin) * width) * size;
+            args.depth = npc_split(j->view.channels, j->depth_blocks, d + 1) - k;
             args.accumulate = d > 0;
-            const int64_t lines = args.block_depth * width * size / NPC_CACHE_LINE;
-            for (int64_t column = 0; column < column_blocks; column++) {
-                const int64_t v = npc_split(vectors, column_blocks, column);
-                const int vecs = (int)(npc_split(vectors, column_blocks, column + 1) - v);
-                const int64_t row_blocks = npc_ceil_div(tiles, kernels->max_rows[vecs]);
-                args.b = (void *)(u + v * lanes * size);
-                const int64_t turns = row_blocks * column_blocks;
-                for (int64_t r = 0; r < row_blocks; r++) {
-                    const int64_t begin = npc_split(tiles, row_blocks, r);
-                    const int rows = (int)(npc_split(tiles, row_blocks, r + 1) - begin);
-                    for (int i = 0; i < rows; i++) {
-                        args.a[i] = a + slot[begin + i] * j->depth * size;
-                        args.c[i] = c + (slot[begin + i] * j->panel_width + v * lanes) * size;
-                    }
-                    const int64_t turn = column * row_blocks + r;
-                    for (int64_t l = npc_split(lines, turns, turn);
-                         l < npc_split(lines, turns, turn + 1); l++)
-                        __builtin_prefetch(u + (lines + l) * NPC_CACHE_LINE, 0, 2);
-                    npc_run_uk1(kernels, rows, vecs, &args);
-                }
-            }
+            args.ahead_lines = args.depth * width * size / NPC_CACHE_LINE;
+            args.ahead = (const char *)args.b + args.ahead_lines * NPC_CACHE_LINE;
+            npc_run_winograd_product(kernels, &args);
         }
     }
 }
 
 void npc_winograd_transform_products(const npc_winograd_job *j, const npc_winograd_view *view,
                                      const npc_winograd_block *b, int64_t panel,
-                                     const char *products, char *scratch)
+                                     const char *products, const npc_winograd_memory *m)
 {
     const int64_t first = npc_winograd_panel_begin(j, panel),
                   end = npc_winograd_panel_begin(j, panel + 1);
     for (int64_t row = first; row < end; row += view->kernels->lanes)
-        for (int r = 0; r < b->runs; r++)
-            npc_winograd_run_output(&b->run[r], view, row,
-                                    products +
-                                        (b->run[r].slot * j->panel_width + row - first) * j->size,
-                                    j->product_stride, j->panel_width, scratch);
+        for (int i = 0; i < b->bands; i++)
+            npc_winograd_band_output(&b->band[i], view, row, products + (row - first) * j->size,
+                                     j->product_stride, j->panel_width, m);
 }

@@ -20,26 +20,32 @@ typedef struct npc_winograd_job {
     int64_t vectors, panels;     /* of output channels */
     int64_t panel_width;         /* of the widest, in elements */
     int tile_vecs;               /* of UK1's tiles */
-    int64_t units, blocks;       /* groups of tiles of all images, split into blocks */
+    int64_t unit_groups;         /* groups of tiles of a unit: one, a row's or an image's */
+    int64_t units, blocks;       /* of all images, split into blocks */
     int64_t block_tiles;         /* the most */
     int64_t input_stride, product_stride, weight_stride; /* from point to point, elements */
     char *weights; /* shared: of every panel of every group, or NULL; only read if prepared */
     char *input;   /* shared: the tiles of every group, or NULL */
     int few, prepared;
-    size_t run_bytes, weight_bytes, input_bytes, product_bytes, filter_bytes;
+    int64_t run_groups; /* the most of a run */
+    size_t memory_bytes, weight_bytes, input_bytes, product_bytes, filter_bytes;
 } npc_winograd_job;
 
 /* The tiles of a block. */
 typedef struct npc_winograd_block {
-    int runs;
+    int runs, bands;
     int64_t tiles;
     npc_winograd_run run[NPC_WINOGRAD_MAX_BLOCK];
+    npc_winograd_band band[NPC_WINOGRAD_MAX_BLOCK];
     int32_t column[NPC_WINOGRAD_MAX_BLOCK];
-    /* The tiles that take part at a point: all; those whole along the row, where the point is one
-     * that edge tiles leave out; likewise across the rows; both. */
-    int16_t part[4][NPC_WINOGRAD_MAX_BLOCK];
-    int part_tiles[4];
+    /* The tiles that take part at a point, from the first to before the end: all; those whole along
+     * the row, where the point is one that edge tiles leave out; likewise across the rows; both. */
+    int64_t part[4], part_end[4];
 } npc_winograd_block;
+
+/* Chooses units for blocks of at most `most` tiles: whole images or rows of tiles, whose pixels are
+ * transposed together, where that leaves enough of them. */
+void npc_winograd_choose_units(npc_winograd_job *j, int64_t most, int64_t enough);
 
 void npc_winograd_set_up_block(const npc_winograd_job *j, npc_winograd_block *b, int64_t index);
 
@@ -55,7 +61,7 @@ int64_t npc_winograd_panel_begin(const npc_winograd_job *j, int64_t panel);
 /* A vector of channels of all tiles of a block. */
 void npc_winograd_transform_input(const npc_winograd_job *j, const npc_winograd_view *view,
                                   const npc_winograd_block *b, int64_t channel, char *to,
-                                  char *scratch);
+                                  const npc_winograd_memory *m);
 
 /* Channels [begin, end) of a panel's weights, to rows of `width` output channels at each point. */
 void npc_winograd_transform_weights(const npc_winograd_job *j, const npc_winograd_view *view,
@@ -69,7 +75,7 @@ void npc_winograd_multiply(const npc_winograd_job *j, const npc_winograd_block *
 
 void npc_winograd_transform_products(const npc_winograd_job *j, const npc_winograd_view *view,
                                      const npc_winograd_block *b, int64_t panel,
-                                     const char *products, char *scratch);
+                                     const char *products, const npc_winograd_memory *m);
 
 /* The weight gradient, for a view of the forward convolution; and what it counts. */
 npc_status npc_winograd_weight_grad(npc_conv_problem *problem, const npc_winograd_view *view);

@@ -45,128 +45,275 @@ static int64_t result_columns(const npc_winograd_axis *along, int64_t groups)
     return groups * npc_winograd_outputs(along->transform) * along->step;
 }
 
-/* The working memory of a run, all rows of pixels, each a vector of channels. */
-typedef struct run_memory {
-    char *zeros, *pixels, *middle, *results; /* one row; points rows; points rows; outputs rows */
-    char *planar;                            /* a row of each channel */
-    char *bias;                              /* a vector */
-} run_memory;
+int npc_winograd_run_joins(const npc_winograd_view *view, const npc_winograd_run *first,
+                           const npc_winograd_run *last, const npc_winograd_run *next)
+{
+    const npc_winograd_axis *across = &view->axis[0], *along = &view->axis[1];
+    const int64_t rows =
+        (next->tile_row - first->tile_row + 1) * npc_winograd_outputs(across->transform) +
+        npc_winograd_taps(across->transform) - 1;
+    const int64_t width = npc_max(along->source, result_columns(along, along->groups));
+    return across->step == 1 && next->image == last->image &&
+           next->tile_row == last->tile_row + 1 && first->groups == along->groups &&
+           next->groups == along->groups && rows <= NPC_WINOGRAD_BAND / npc_max(width, 1);
+}
 
-static size_t lay_out(run_memory *m, const npc_winograd_view *view, int64_t groups, char *scratch)
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static size_t lay_out(npc_winograd_memory *m, const npc_winograd_view *view, int64_t groups,
+                      char *scratch)
 {
     const size_t vector = (size_t)view->kernels->lanes * npc_dtype_size(view->dtype);
     const size_t row = (size_t)source_columns(&view->axis[1], groups) * vector;
     const size_t points = (size_t)npc_winograd_points(view->axis[0].transform);
-    const size_t outputs = (size_t)npc_winograd_outputs(view->axis[0].transform);
+    const size_t band =
+        points * row > NPC_WINOGRAD_BAND * vector ? points * row : NPC_WINOGRAD_BAND * vector;
     char *cursor = scratch;
     m->zeros = npc_scratch_take(&cursor, row);
-    m->pixels = npc_scratch_take(&cursor, points * row);
+    m->pixels = npc_scratch_take(&cursor, band);
     m->middle = npc_scratch_take(&cursor, points * row);
-    m->results = npc_scratch_take(
-        &cursor, outputs * (size_t)result_columns(&view->axis[1], groups) * vector);
-    m->planar = npc_scratch_take(&cursor, row);
+    m->results = npc_scratch_take(&cursor, band);
+    m->planar = npc_scratch_take(&cursor, band);
     m->bias = npc_scratch_take(&cursor, vector);
     return (size_t)(cursor - scratch);
 }
 
-size_t npc_winograd_run_bytes(const npc_winograd_view *view, int64_t groups)
+size_t npc_winograd_memory_bytes(const npc_winograd_view *view, int64_t groups)
 {
-    run_memory m;
+    npc_winograd_memory m;
     return lay_out(&m, view, groups, NULL);
 }
 
-/* A row of `count` pixels of some channels of an array, from column `column` on, as vectors of
- * channels; zeros outside of its `width` columns. */
-static void gather_row(const npc_winograd_view *view, const npc_array *s, int64_t width,
-                       const char *plane, int64_t channels, int64_t column, int64_t count, char *to,
-                       char *planar)
+npc_winograd_memory npc_winograd_memory_of(const npc_winograd_view *view, int64_t groups,
+                                           char *scratch)
 {
-    const int64_t size = (int64_t)npc_dtype_size(view->dtype), lanes = view->kernels->lanes;
-    const int64_t begin = npc_min(npc_max(0, -column), count);
-    const int64_t end = npc_max(begin, npc_min(count, width - column));
-    const char *from = plane + (column + begin) * s->stride[4];
-    npc_transpose_args args = {.from = from,
-                               .from_stride = s->stride[1] / size,
-                               .rows = channels,
-                               .cols = end - begin,
-                               .to = to + begin * lanes * size,
-                               .to_stride = lanes,
-                               .fill = 1};
-
-    memset(to, 0, (size_t)(begin * lanes * size));
-    memset(to + end * lanes * size, 0, (size_t)((count - end) * lanes * size));
-    if (begin == end) return;
-    if (!npc_is_plain(s, view->dtype) || s->stride[4] != size || s->stride[1] % size) {
-        for (int64_t c = 0; c < channels; c++)
-            npc_read_run(s, from + c * s->stride[1], s->stride[4], end - begin, view->dtype,
-                         planar + c * count * size);
-        args.from = planar;
-        args.from_stride = count;
-    }
-    npc_run_transpose(view->kernels, &args);
+    npc_winograd_memory m;
+    lay_out(&m, view, groups, scratch);
+    memset(m.zeros, 0, (size_t)(m.pixels - m.zeros));
+    return m;
 }
 
-void npc_winograd_run_input(const npc_winograd_run *run, const npc_winograd_view *view,
-                            int64_t channel, void *to, int64_t point_stride, int64_t tile_stride,
-                            char *scratch)
+/* ---- from planes to vectors of channels ------------------------------------------------------ */
+
+/* A rectangle of pixels of an array, some channels of them, and where they lie as vectors of
+ * channels: `pitch` pixels from row to row. */
+typedef struct rectangle {
+    const npc_array *array;
+    char *plane;   /* the first channel's */
+    int64_t width; /* of the plane */
+    int64_t channels;
+    int64_t row, rows, column, columns;
+    char *pixels;
+    int64_t pitch;
+} rectangle;
+
+/* Whether its rows follow each other in both places. */
+static int is_flat(const rectangle *r, int64_t size)
+{
+    const npc_array *s = r->array;
+    return r->columns == r->width && r->pitch == r->columns && s->stride[4] == size &&
+           (r->rows == 1 || s->stride[3] == r->columns * size);
+}
+
+/* Zeros follow the columns where the pitch leaves room. */
+static void gather(const npc_winograd_view *view, const rectangle *r, char *planar)
+{
+    const npc_array *s = r->array;
+    const int64_t size = (int64_t)npc_dtype_size(view->dtype), lanes = view->kernels->lanes;
+    const int plain =
+        npc_is_plain(s, view->dtype) && s->stride[4] == size && s->stride[1] % size == 0;
+    const int flat = plain && is_flat(r, size);
+    const char *from = r->plane + r->row * s->stride[3] + r->column * s->stride[4];
+    npc_transpose_args args = {.from = from,
+                               .from_stride = s->stride[1] / size,
+                               .rows = r->channels,
+                               .cols = flat ? r->rows * r->columns : r->columns,
+                               .to = r->pixels,
+                               .to_stride = lanes,
+                               .fill = 1};
+    if (r->columns <= 0) return;
+    for (int64_t i = 0; i < (flat ? 1 : r->rows); i++, from += s->stride[3]) {
+        char *to = r->pixels + i * r->pitch * lanes * size;
+        args.to = to;
+        args.from = from;
+        if (!plain) {
+            for (int64_t c = 0; c < r->channels; c++)
+                npc_read_run(s, from + c * s->stride[1], s->stride[4], r->columns, view->dtype,
+                             planar + c * r->columns * size);
+            args.from = planar;
+            args.from_stride = r->columns;
+        }
+        npc_run_transpose(view->kernels, &args);
+        if (!flat)
+            memset(to + r->columns * lanes * size, 0,
+                   (size_t)((r->pitch - r->columns) * lanes * size));
+    }
+}
+
+/* The reverse, to a result. */
+static void scatter(const npc_winograd_view *view, const rectangle *r, int64_t image,
+                    int64_t channel, char *planar)
+{
+    const npc_array *t = r->array;
+    const int64_t size = (int64_t)npc_dtype_size(view->dtype), lanes = view->kernels->lanes;
+    const int in_place = t->stride[4] == size && t->stride[1] % size == 0;
+    const int finish = view->finish->needed, flat = in_place && is_flat(r, size);
+    const int64_t count = flat ? r->rows * r->columns : r->columns;
+    for (int64_t i = 0; i < (flat ? 1 : r->rows); i++) {
+        char *to = r->plane + (r->row + i) * t->stride[3] + r->column * t->stride[4];
+        const npc_transpose_args back = {.from = r->pixels + i * r->pitch * lanes * size,
+                                         .from_stride = lanes,
+                                         .rows = count,
+                                         .cols = r->channels,
+                                         .to = finish || !in_place ? planar : to,
+                                         .to_stride =
+                                             finish || !in_place ? count : t->stride[1] / size};
+        npc_run_transpose(view->kernels, &back);
+        if (finish) {
+            const npc_finish_part part = {.image = image,
+                                          .channel = view->first_row + channel,
+                                          .pixel = (r->row + i) * r->width + r->column,
+                                          .rows = r->channels,
+                                          .count = count,
+                                          .from = planar,
+                                          .to = in_place ? to : planar,
+                                          .from_stride_bytes = count * size,
+                                          .to_stride_bytes =
+                                              in_place ? t->stride[1] : count * size};
+            npc_finish_rows(view->finish, &part);
+        }
+        for (int64_t c = 0; c < r->channels && !in_place; c++)
+            npc_write_run(planar + c * count * size, view->dtype, to + c * t->stride[1],
+                          t->stride[4], count);
+    }
+}
+
+/* ---- tiles ----------------------------------------------------------------------------------- */
+
+void npc_winograd_band_input(const npc_winograd_band *band, const npc_winograd_view *view,
+                             int64_t channel, char *to, int64_t point_stride, int64_t tile_stride,
+                             const npc_winograd_memory *m)
 {
     const npc_winograd_axis *across = &view->axis[0], *along = &view->axis[1];
+    const npc_winograd_run *first = band->run, *last = first + band->runs - 1;
     const npc_array *s = &view->source;
     const int64_t lanes = view->kernels->lanes, size = (int64_t)npc_dtype_size(view->dtype);
-    const int64_t columns = source_columns(along, run->groups);
-    const int64_t h = across->first + npc_winograd_pixel(across, run->tile_row);
-    const int64_t w = along->first + npc_winograd_pixel(along, run->first_group * along->step);
-    const char *plane = s->data + run->image * s->stride[0] + channel * s->stride[1];
-    run_memory m;
-    lay_out(&m, view, run->groups, scratch);
-    npc_winograd_input_args args = {.tiles = &run->tiles,
-                                    .columns = columns,
-                                    .middle = m.middle,
-                                    .to = to,
+    const int64_t columns = source_columns(along, first->groups);
+    const int64_t w = along->first + npc_winograd_pixel(along, first->first_group * along->step);
+    const int64_t before = npc_min(npc_max(0, -w), columns);
+    const int64_t inside = npc_max(before, npc_min(columns, along->source - w)) - before;
+    const int64_t top = npc_max(0, across->first + npc_winograd_pixel(across, first->tile_row));
+    const int64_t bottom = across->first + npc_winograd_pixel(across, last->tile_row) +
+                           npc_winograd_used(last->tiles.transform[0]);
+    const int together = across->step == 1;
+    rectangle r = {.array = s,
+                   .plane = s->data + first->image * s->stride[0] + channel * s->stride[1],
+                   .width = along->source,
+                   .channels = npc_min(lanes, view->channels - channel),
+                   .row = top,
+                   .rows = npc_min(bottom, across->source) - top,
+                   .column = w + before,
+                   .columns = inside,
+                   .pixels = m->pixels,
+                   .pitch = inside};
+    npc_winograd_input_args args = {.columns = columns,
+                                    .before = before,
+                                    .inside = inside,
+                                    .middle = m->middle,
                                     .point_stride = point_stride,
                                     .tile_stride = tile_stride};
 
-    memset(m.zeros, 0, (size_t)(columns * lanes * size));
-    for (int i = 0; i < npc_winograd_used(run->tiles.transform[0]); i++) {
-        const int64_t row = h + i * across->step;
-        if (row < 0 || row >= across->source) {
-            args.row[i] = m.zeros;
-            continue;
+    if (together) gather(view, &r, m->planar);
+    for (const npc_winograd_run *run = first; run <= last; run++) {
+        const int64_t h = across->first + npc_winograd_pixel(across, run->tile_row);
+        for (int i = 0; i < npc_winograd_used(run->tiles.transform[0]); i++) {
+            const int64_t row = h + i * across->step;
+            args.row[i] = m->zeros;
+            if (row < 0 || row >= across->source) continue;
+            char *pixels = m->pixels + (together ? row - top : i) * inside * lanes * size;
+            args.row[i] = pixels;
+            if (together) continue;
+            r.row = row;
+            r.rows = 1;
+            r.pixels = pixels;
+            gather(view, &r, m->planar);
         }
-        char *pixels = m.pixels + i * columns * lanes * size;
-        gather_row(view, s, along->source, plane + row * s->stride[3],
-                   npc_min(lanes, view->channels - channel), w, columns, pixels, m.planar);
-        args.row[i] = pixels;
+        args.tiles = &run->tiles;
+        args.to = to + run->slot * tile_stride * size;
+        npc_run_winograd_input(view->kernels, &args);
     }
-    npc_run_winograd_input(view->kernels, &args);
 }
 
-void npc_winograd_run_grad(const npc_winograd_run *run, const npc_winograd_view *view, int64_t row,
-                           void *to, int64_t point_stride, int64_t tile_stride, char *scratch)
+/* Columns that the tiles of a run cover; those of edge tiles are fewer. */
+static int64_t covered(const npc_winograd_run *run, const npc_winograd_axis *along)
+{
+    const npc_winograd_tiles *tiles = &run->tiles;
+    int64_t end = 0;
+    for (int edge = 0; edge < 2; edge++) {
+        const int64_t tile = (edge ? tiles->tiles : tiles->whole_tiles) - 1;
+        const npc_winograd_transform transform =
+            edge ? npc_winograd_edge(along->transform) : along->transform;
+        if (tile < (edge ? tiles->whole_tiles : 0)) continue;
+        end = npc_max(end, tiles->column[tile] +
+                               (npc_winograd_outputs(transform) - 1) * along->step + 1);
+    }
+    return end;
+}
+
+/* The part of the target under a band: all rows of its tiles, those outside included. */
+static rectangle results_of(const npc_winograd_band *band, const npc_winograd_view *view,
+                            int64_t channel, char *pixels)
 {
     const npc_winograd_axis *across = &view->axis[0], *along = &view->axis[1];
+    const npc_winograd_run *first = band->run, *last = first + band->runs - 1;
     const npc_array *t = &view->target;
-    const int64_t lanes = view->kernels->lanes, size = (int64_t)npc_dtype_size(view->dtype);
-    const int64_t columns = result_columns(along, run->groups);
-    const int64_t h = npc_winograd_pixel(across, run->tile_row);
-    const int64_t w = npc_winograd_pixel(along, run->first_group * along->step);
-    const char *plane = t->data + run->image * t->stride[0] + row * t->stride[1];
-    run_memory m;
-    lay_out(&m, view, run->groups, scratch);
-    npc_winograd_grad_args args = {
-        .tiles = &run->tiles, .to = to, .point_stride = point_stride, .tile_stride = tile_stride};
+    const int64_t w = npc_winograd_pixel(along, first->first_group * along->step);
+    const int64_t columns = covered(first, along);
+    const int64_t top = npc_winograd_pixel(across, first->tile_row);
+    const int64_t bottom =
+        npc_winograd_pixel(across, last->tile_row) + npc_winograd_outputs(last->tiles.transform[0]);
+    return (rectangle){.array = t,
+                       .plane = t->data + first->image * t->stride[0] + channel * t->stride[1],
+                       .width = along->target,
+                       .channels = npc_min(view->kernels->lanes, view->rows - channel),
+                       .row = top,
+                       .rows = npc_min(bottom, across->target) - top,
+                       .column = w,
+                       .columns = npc_min(columns, along->target - w),
+                       .pixels = pixels,
+                       .pitch = columns};
+}
 
-    memset(m.zeros, 0, (size_t)(columns * lanes * size));
-    for (int i = 0; i < npc_winograd_outputs(run->tiles.transform[0]); i++) {
-        const int64_t y = h + i * across->step;
-        args.row[i] = m.zeros;
-        if (y >= across->target) continue;
-        char *pixels = m.results + i * columns * lanes * size;
-        gather_row(view, t, along->target, plane + y * t->stride[3],
-                   npc_min(lanes, view->rows - row), w, columns, pixels, m.planar);
-        args.row[i] = pixels;
+void npc_winograd_band_grad(const npc_winograd_band *band, const npc_winograd_view *view,
+                            int64_t row, char *to, int64_t point_stride, int64_t tile_stride,
+                            const npc_winograd_memory *m)
+{
+    const npc_winograd_axis *across = &view->axis[0];
+    const int64_t size = (int64_t)npc_dtype_size(view->dtype);
+    const int together = across->step == 1;
+    rectangle r = results_of(band, view, row, m->results);
+    const int64_t top = r.row, row_bytes = r.pitch * view->kernels->lanes * size;
+    npc_winograd_grad_args args = {.point_stride = point_stride, .tile_stride = tile_stride};
+
+    if (together) gather(view, &r, m->planar);
+    for (const npc_winograd_run *run = band->run; run < band->run + band->runs; run++) {
+        const int64_t h = npc_winograd_pixel(across, run->tile_row);
+        for (int i = 0; i < npc_winograd_outputs(run->tiles.transform[0]); i++) {
+            const int64_t y = h + i * across->step;
+            args.row[i] = m->zeros;
+            if (y >= across->target) continue;
+            char *pixels = m->results + (together ? y - top : i) * row_bytes;
+            args.row[i] = pixels;
+            if (together) continue;
+            r.row = y;
+            r.rows = 1;
+            r.pixels = pixels;
+            gather(view, &r, m->planar);
+        }
+        args.tiles = &run->tiles;
+        args.to = to + run->slot * tile_stride * size;
+        npc_run_winograd_grad(view->kernels, &args);
     }
-    npc_run_winograd_grad(view->kernels, &args);
 }
 
 /* The view as a window, for results by the definition. */
@@ -242,61 +389,37 @@ static void mend(const npc_winograd_run *run, const npc_winograd_view *view, int
     }
 }
 
-void npc_winograd_run_output(const npc_winograd_run *run, const npc_winograd_view *view,
-                             int64_t row, const void *from, int64_t point_stride,
-                             int64_t tile_stride, char *scratch)
+void npc_winograd_band_output(const npc_winograd_band *band, const npc_winograd_view *view,
+                              int64_t row, const char *from, int64_t point_stride,
+                              int64_t tile_stride, const npc_winograd_memory *m)
 {
-    const npc_winograd_axis *across = &view->axis[0], *along = &view->axis[1];
-    const npc_array *t = &view->target;
+    const npc_winograd_axis *across = &view->axis[0];
     const int64_t lanes = view->kernels->lanes, size = (int64_t)npc_dtype_size(view->dtype);
-    const int64_t columns = result_columns(along, run->groups);
-    const int64_t h = npc_winograd_pixel(across, run->tile_row);
-    const int64_t w = npc_winograd_pixel(along, run->first_group * along->step);
-    const int64_t count = npc_min(columns, along->target - w);
-    const int64_t channels = npc_min(lanes, view->rows - row);
-    const int in_place = t->stride[4] == size && t->stride[1] % size == 0;
-    const int finish = view->finish->needed, planar = finish || !in_place;
+    const int together = across->step == 1;
+    rectangle r = results_of(band, view, row, m->results);
+    const int64_t top = r.row, row_bytes = r.pitch * lanes * size;
     char *rows[NPC_WINOGRAD_MAX_OUTPUTS];
-    run_memory m;
-    lay_out(&m, view, run->groups, scratch);
-    npc_winograd_output_args args = {.tiles = &run->tiles,
-                                     .from = from,
-                                     .point_stride = point_stride,
-                                     .tile_stride = tile_stride,
-                                     .bias = m.bias};
+    npc_winograd_output_args args = {
+        .point_stride = point_stride, .tile_stride = tile_stride, .bias = m->bias};
 
-    memset(m.bias, 0, (size_t)(lanes * size));
-    if (view->bias) memcpy(m.bias, view->bias + row * size, (size_t)(channels * size));
-    for (int i = 0; i < npc_winograd_outputs(across->transform); i++)
-        args.row[i] = rows[i] = m.results + i * columns * lanes * size;
-    if (NPC_UNLIKELY(npc_run_winograd_output(view->kernels, &args))) mend(run, view, row, rows);
-    for (int i = 0; i < npc_winograd_outputs(run->tiles.transform[0]); i++) {
-        const int64_t y = h + i * across->step;
-        if (y >= across->target) break;
-        char *to = t->data + run->image * t->stride[0] + row * t->stride[1] + y * t->stride[3] +
-                   w * t->stride[4];
-        const npc_transpose_args back = {.from = rows[i],
-                                         .from_stride = lanes,
-                                         .rows = count,
-                                         .cols = channels,
-                                         .to = planar ? m.planar : to,
-                                         .to_stride = planar ? count : t->stride[1] / size};
-        npc_run_transpose(view->kernels, &back);
-        if (finish) {
-            const npc_finish_part part = {.image = run->image,
-                                          .channel = view->first_row + row,
-                                          .pixel = y * along->target + w,
-                                          .rows = channels,
-                                          .count = count,
-                                          .from = m.planar,
-                                          .to = in_place ? to : m.planar,
-                                          .from_stride_bytes = count * size,
-                                          .to_stride_bytes =
-                                              in_place ? t->stride[1] : count * size};
-            npc_finish_rows(view->finish, &part);
-        }
-        for (int64_t c = 0; c < channels && !in_place; c++)
-            npc_write_run(m.planar + c * count * size, view->dtype, to + c * t->stride[1],
-                          t->stride[4], count);
+    memset(m->bias, 0, (size_t)(lanes * size));
+    if (view->bias) memcpy(m->bias, view->bias + row * size, (size_t)(r.channels * size));
+    for (const npc_winograd_run *run = band->run; run < band->run + band->runs; run++) {
+        const int64_t h = npc_winograd_pixel(across, run->tile_row);
+        for (int i = 0; i < npc_winograd_outputs(run->tiles.transform[0]); i++)
+            args.row[i] = rows[i] = m->results + (together ? h - top + i : i) * row_bytes;
+        args.tiles = &run->tiles;
+        args.from = from + run->slot * tile_stride * size;
+        if (NPC_UNLIKELY(npc_run_winograd_output(view->kernels, &args))) mend(run, view, row, rows);
+    }
+    if (together) {
+        scatter(view, &r, band->run->image, row, m->planar);
+        return;
+    }
+    for (int i = 0; i < npc_winograd_outputs(band->run->tiles.transform[0]); i++) {
+        r.row = top + i * across->step;
+        r.rows = 1;
+        r.pixels = rows[i];
+        if (r.row < across->target) scatter(view, &r, band->run->image, row, m->planar);
     }
 }

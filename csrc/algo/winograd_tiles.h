@@ -46,7 +46,10 @@ typedef struct npc_winograd_view {
     int64_t first_row; /* the group's first target channel */
 } npc_winograd_view;
 
-enum { NPC_WINOGRAD_RUN = 16 }; /* tiles of a run, more only where dilation makes groups larger */
+enum {
+    NPC_WINOGRAD_RUN = 16,   /* tiles of a run, more only where dilation makes groups larger */
+    NPC_WINOGRAD_BAND = 1024 /* pixels of a band of several runs */
+};
 
 /* Tiles of one row of tiles: whole groups, first_group .. first_group + groups. */
 typedef struct npc_winograd_run {
@@ -56,25 +59,52 @@ typedef struct npc_winograd_run {
     npc_winograd_tiles tiles;
 } npc_winograd_run;
 
+/* A run, or several of one image that follow each other and span its width: their pixels are
+ * transposed together. */
+typedef struct npc_winograd_band {
+    const npc_winograd_run *run;
+    int64_t runs;
+} npc_winograd_band;
+
 /* The run's tiles, its columns counted from its first pixel; `column` has room for them. */
 void npc_winograd_run_set(npc_winograd_run *run, const npc_winograd_view *view, int32_t *column);
 
-/* Bytes of working memory of the two functions below, for runs of at most `groups` groups. */
-size_t npc_winograd_run_bytes(const npc_winograd_view *view, int64_t groups);
+/* Whether `next`, which follows on `last`, may be in a band that `first` starts. */
+int npc_winograd_run_joins(const npc_winograd_view *view, const npc_winograd_run *first,
+                           const npc_winograd_run *last, const npc_winograd_run *next);
 
-/* Transforms `lanes` channels from `channel` on of a run's tiles. */
-void npc_winograd_run_input(const npc_winograd_run *run, const npc_winograd_view *view,
-                            int64_t channel, void *to, int64_t point_stride, int64_t tile_stride,
-                            char *scratch);
+/* Working memory, all of it rows of pixels, each pixel a vector of channels. */
+typedef struct npc_winograd_memory {
+    char *zeros;   /* one row */
+    char *pixels;  /* a band */
+    char *middle;  /* a run */
+    char *results; /* a band */
+    char *planar;  /* a band or a row, channel after channel */
+    char *bias;    /* a vector */
+} npc_winograd_memory;
 
-/* For the weight gradient: the same of a run's tiles of the target, from `row` on. */
-void npc_winograd_run_grad(const npc_winograd_run *run, const npc_winograd_view *view, int64_t row,
-                           void *to, int64_t point_stride, int64_t tile_stride, char *scratch);
+/* Bytes of it for runs of at most `groups` groups. */
+size_t npc_winograd_memory_bytes(const npc_winograd_view *view, int64_t groups);
+
+/* Lays it out from `scratch` on. */
+npc_winograd_memory npc_winograd_memory_of(const npc_winograd_view *view, int64_t groups,
+                                           char *scratch);
+
+/* Transforms `lanes` channels from `channel` on of a band's tiles; tile t of the block goes to
+ * to[t * tile_stride]. */
+void npc_winograd_band_input(const npc_winograd_band *band, const npc_winograd_view *view,
+                             int64_t channel, char *to, int64_t point_stride, int64_t tile_stride,
+                             const npc_winograd_memory *m);
+
+/* For the weight gradient: the same of a band's tiles of the target, from `row` on. */
+void npc_winograd_band_grad(const npc_winograd_band *band, const npc_winograd_view *view,
+                            int64_t row, char *to, int64_t point_stride, int64_t tile_stride,
+                            const npc_winograd_memory *m);
 
 /* Transforms `lanes` target channels from `row` on back and stores them, bias added. Tiles that are
  * not finite are computed again from the definition. */
-void npc_winograd_run_output(const npc_winograd_run *run, const npc_winograd_view *view,
-                             int64_t row, const void *from, int64_t point_stride,
-                             int64_t tile_stride, char *scratch);
+void npc_winograd_band_output(const npc_winograd_band *band, const npc_winograd_view *view,
+                              int64_t row, const char *from, int64_t point_stride,
+                              int64_t tile_stride, const npc_winograd_memory *m);
 
 #endif

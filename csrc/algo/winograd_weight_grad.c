@@ -18,7 +18,7 @@
 
 enum {
     LANES = 64,       /* channels of a piece, of either side */
-    BLOCK_TILES = 48, /* one chain */
+    BLOCK_TILES = 64, /* one chain */
     SKEW = 64,        /* bytes between points, lest they compete for the same sets of the cache */
     WANTED_PIECES = 16,
     MAX_PARTS = 16
@@ -48,8 +48,8 @@ typedef struct work {
     npc_winograd_view view; /* of its channels only */
     npc_winograd_block *block;
     int64_t row_lanes, lanes;
-    char *memory, *input, *grad, *sums, *filters;
-    npc_uk3_run *run;
+    npc_winograd_memory memory;
+    char *input, *grad, *sums, *filters;
     char started[NPC_WINOGRAD_MAX_POINTS * NPC_WINOGRAD_MAX_POINTS];
 } work;
 
@@ -61,68 +61,36 @@ static void transform(const job *j, work *w, int64_t index)
     const npc_winograd_block *b = w->block;
     const int64_t lanes = view->kernels->lanes, size = j->w.size;
     npc_winograd_set_up_block(&j->w, w->block, index);
-    for (int r = 0; r < b->runs; r++) {
+    for (int i = 0; i < b->bands; i++) {
         for (int64_t c = 0; c < w->lanes; c += lanes)
-            npc_winograd_run_input(&b->run[r], view, c,
-                                   w->input + (b->run[r].slot * w->lanes + c) * size,
-                                   j->w.input_stride, w->lanes, w->memory);
+            npc_winograd_band_input(&b->band[i], view, c, w->input + c * size, j->w.input_stride,
+                                    w->lanes, &w->memory);
         for (int64_t k = 0; k < w->row_lanes; k += lanes)
-            npc_winograd_run_grad(&b->run[r], view, k,
-                                  w->grad + (b->run[r].slot * w->row_lanes + k) * size,
-                                  j->grad_stride, w->row_lanes, w->memory);
+            npc_winograd_band_grad(&b->band[i], view, k, w->grad + k * size, j->grad_stride,
+                                   w->row_lanes, &w->memory);
     }
-}
-
-/* The tiles that take part, as runs of one chain. */
-static int64_t list_runs(const work *w, int part, int64_t step_bytes)
-{
-    const npc_winograd_block *b = w->block;
-    int64_t count = 0;
-    for (int t = 0; t < b->part_tiles[part]; t++) {
-        const int16_t slot = b->part[part][t];
-        npc_uk3_run *last = w->run + count - 1;
-        if (count > 0 && last->pixel + last->count == slot)
-            last->count++;
-        else
-            w->run[count++] = (npc_uk3_run){slot * step_bytes, slot, 1, 0};
-    }
-    if (count > 0) w->run[count - 1].last = 1;
-    return count;
 }
 
 static void multiply(const job *j, work *w)
 {
     const npc_kernels *kernels = j->problem->kernels;
-    const int64_t size = j->w.size, vectors = w->lanes / kernels->lanes;
-    const int64_t rows = w->view.rows, tiles = npc_ceil_div(vectors, j->w.tile_vecs);
-    const int64_t blocks = npc_ceil_div(rows, kernels->max_rows[j->w.tile_vecs]);
-    npc_uk3_args args = {.run = w->run,
-                         .a_step_bytes = w->row_lanes * size,
-                         .b_step_bytes = w->lanes * size,
-                         .pixel_bytes = w->lanes * size,
-                         .c_stride = w->lanes};
-    int listed = -1;
+    const int64_t size = j->w.size;
+    npc_winograd_outer_args args = {.rows = w->view.rows,
+                                    .vectors = w->lanes / kernels->lanes,
+                                    .a_stride = w->row_lanes,
+                                    .b_stride = w->lanes,
+                                    .c_stride = w->lanes,
+                                    .tile_vecs = j->w.tile_vecs};
     for (int64_t point = 0; point < j->w.points; point++) {
         const int part = npc_winograd_part_of_point(&j->w, point);
-        const char *grad = w->grad + point * j->grad_stride * size;
-        const char *input = w->input + point * j->w.input_stride * size;
-        char *sums = w->sums + point * j->sum_stride * size;
-        if (part != listed) args.runs = list_runs(w, part, args.a_step_bytes);
-        listed = part;
-        if (args.runs == 0) continue;
+        const int64_t tile = w->block->part[part];
+        args.tiles = w->block->part_end[part] - tile;
+        if (args.tiles == 0) continue;
+        args.a = w->grad + (point * j->grad_stride + tile * w->row_lanes) * size;
+        args.b = w->input + (point * j->w.input_stride + tile * w->lanes) * size;
+        args.c = w->sums + point * j->sum_stride * size;
         args.accumulate = w->started[point];
-        for (int64_t t = 0; t < tiles; t++) {
-            const int64_t first = npc_split(vectors, tiles, t) * kernels->lanes;
-            const int vecs = (int)(npc_split(vectors, tiles, t + 1) - npc_split(vectors, tiles, t));
-            args.b = input + first * size;
-            for (int64_t r = 0; r < blocks; r++) {
-                const int64_t row = npc_split(rows, blocks, r);
-                const int count = (int)(npc_split(rows, blocks, r + 1) - row);
-                for (int i = 0; i < count; i++) args.a[i] = grad + (row + i) * size;
-                args.c = sums + (row * w->lanes + first) * size;
-                npc_run_uk3(kernels, count, vecs, &args);
-            }
-        }
+        npc_run_winograd_outer(kernels, &args);
         w->started[point] = 1;
     }
 }
@@ -180,8 +148,8 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
     work w = {.view = j->w.view, .row_lanes = row_end - row, .lanes = c_end - c};
     char *cursor = scratch;
     w.block = npc_scratch_take(&cursor, sizeof *w.block);
-    w.run = npc_scratch_take(&cursor, NPC_WINOGRAD_MAX_BLOCK * sizeof *w.run);
-    w.memory = npc_scratch_take(&cursor, j->w.run_bytes);
+    w.memory = npc_winograd_memory_of(&j->w.view, j->w.run_groups,
+                                      npc_scratch_take(&cursor, j->w.memory_bytes));
     w.input = npc_scratch_take(&cursor, j->w.input_bytes);
     w.grad = npc_scratch_take(&cursor, j->grad_bytes);
     w.sums = npc_scratch_take(&cursor, j->sum_bytes);
@@ -223,10 +191,10 @@ static void plan(job *j, const npc_conv_geometry *g)
     w->tile_vecs = npc_choose_tile_vecs(w->view.kernels, j->row_lanes, j->lanes);
 
     const int64_t pieces = g->groups * j->parts_of_lanes * j->row_parts;
-    w->units = w->batch * across->tiles * along->groups;
-    w->blocks = npc_ceil_div(w->units, npc_max(1, BLOCK_TILES / along->step));
-    w->block_tiles = npc_ceil_div(w->units, w->blocks) * along->step;
-    const double tiles = (double)w->units * (double)along->step;
+    npc_winograd_choose_units(w, BLOCK_TILES, 8);
+    w->blocks = npc_ceil_div(w->units, npc_max(1, BLOCK_TILES / (w->unit_groups * along->step)));
+    w->block_tiles = npc_ceil_div(w->units, w->blocks) * w->unit_groups * along->step;
+    const double tiles = (double)w->batch * (double)across->tiles * (double)along->tiles;
     int64_t wanted = npc_min(npc_ceil_div(WANTED_PIECES, pieces), MAX_PARTS);
     wanted = npc_min(npc_min(wanted, (int64_t)(tiles / PART_TILES)), w->blocks);
     j->parts = npc_weight_parts_most(j->problem, npc_max(wanted, 1));
@@ -236,7 +204,7 @@ static void plan(job *j, const npc_conv_geometry *g)
     w->input_stride = w->block_tiles * j->lanes + SKEW / size;
     j->grad_stride = w->block_tiles * j->row_lanes + SKEW / size;
     j->sum_stride = j->row_lanes * j->lanes + SKEW / size;
-    w->run_bytes = npc_winograd_run_bytes(&w->view, npc_max(1, NPC_WINOGRAD_RUN / along->step));
+    w->memory_bytes = npc_winograd_memory_bytes(&w->view, w->run_groups);
     w->input_bytes = (size_t)(w->points * w->input_stride * size);
     j->grad_bytes = (size_t)(w->points * j->grad_stride * size);
     j->sum_bytes = (size_t)(w->points * j->sum_stride * size);
@@ -254,9 +222,8 @@ npc_status npc_winograd_weight_grad(npc_conv_problem *problem, const npc_winogra
     j.w.view.target = problem->arrays->y;
     plan(&j, g);
     const int64_t pieces = g->groups * j.parts_of_lanes * j.row_parts * j.parts;
-    const size_t scratch = sizeof(npc_winograd_block) +
-                           NPC_WINOGRAD_MAX_BLOCK * sizeof(npc_uk3_run) + j.w.run_bytes +
-                           j.w.input_bytes + j.grad_bytes + j.sum_bytes + j.filter_bytes + 448;
+    const size_t scratch = sizeof(npc_winograd_block) + j.w.memory_bytes + j.w.input_bytes +
+                           j.grad_bytes + j.sum_bytes + j.filter_bytes + 448;
     npc_status status = npc_weight_parts_start(&j.sums, problem, j.parts);
     for (int64_t round = 0; round < j.rounds && status == NPC_OK; round++) {
         round_job r = {&j, round};

@@ -46,20 +46,22 @@ NPC_INLINE npc_winograd_transform npc_winograd_edge(const npc_winograd_transform
 
 /* Pixels are vectors of channels, one a lane, everywhere below. A row of tiles: tile t's points lie
  * at columns column[t] + i * point_step, those of its results at the same columns of the output.
- * The first `whole_tiles` tiles use transform[1] along the row, the others its edge variant;
- * transform[0] is that across the rows. */
+ * The first `whole_tiles` tiles use transform[1] along the row, the others its edge variant, and
+ * lie `edge_shift` tiles further among the transformed ones; transform[0] is that across the rows.
+ */
 typedef struct npc_winograd_tiles {
     npc_winograd_transform transform[2];
-    int64_t tiles, whole_tiles, point_step;
+    int64_t tiles, whole_tiles, edge_shift, point_step;
     const int32_t *column;
 } npc_winograd_tiles;
 
-/* row[i]: pixels of the image, `columns` of them; `middle`: room for points x columns vectors.
+/* row[i]: pixels of the image, `inside` of them, which are preceded by `before` zeros and followed
+ * by more, `columns` in all; `middle`: room for points x columns vectors.
  * to[(i * points1 + j) * point_stride + t * tile_stride]: the transformed tiles. */
 typedef struct npc_winograd_input_args {
     const npc_winograd_tiles *tiles;
     const void *row[NPC_WINOGRAD_MAX_POINTS];
-    int64_t columns;
+    int64_t columns, before, inside;
     void *middle, *to;
     int64_t point_stride, tile_stride;
 } npc_winograd_input_args;
@@ -108,5 +110,30 @@ typedef struct npc_winograd_taps_args {
     void *to;
 } npc_winograd_taps_args;
 typedef void npc_winograd_taps_fn(const npc_winograd_taps_args *args);
+
+/* c[t][j] (+)= sum over k < depth of a[t][k] * b[k][j], one chain from zero in order of k, for
+ * every tile t and `vectors` vectors of j, at most `tile_vecs` at a time. Meanwhile `ahead_lines`
+ * lines from `ahead` on are fetched; they need not exist. */
+typedef struct npc_winograd_product_args {
+    int64_t tiles, depth, vectors;
+    const void *a, *b;
+    void *c;
+    int64_t a_stride, b_stride, c_stride;
+    int32_t accumulate, tile_vecs;
+    const char *ahead;
+    int64_t ahead_lines;
+} npc_winograd_product_args;
+typedef void npc_winograd_product_fn(const npc_winograd_product_args *args);
+
+/* c[i][j] (+)= sum over the tiles t of a[t][i] * b[t][j], one chain from zero in order of t, for
+ * i < rows and `vectors` vectors of j. */
+typedef struct npc_winograd_outer_args {
+    int64_t tiles, rows, vectors;
+    const void *a, *b;
+    void *c;
+    int64_t a_stride, b_stride, c_stride;
+    int32_t accumulate, tile_vecs;
+} npc_winograd_outer_args;
+typedef void npc_winograd_outer_fn(const npc_winograd_outer_args *args);
 
 #endif

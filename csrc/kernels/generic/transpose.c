@@ -2,35 +2,44 @@
 #include "../args/transpose.h"
 #include "kernel.h"
 
+NPC_INLINE void NPC_V(transpose_block)(const NPC_T *from, const int64_t from_stride, NPC_T *to,
+                                       const int64_t to_stride)
+{
+    NPC_VEC v[NPC_LANES];
+    NPC_UNROLL
+    for (int r = 0; r < NPC_LANES; r++) v[r] = NPC_V(load)(from + r * from_stride);
+    NPC_V(transpose)(v);
+    NPC_UNROLL
+    for (int c = 0; c < NPC_LANES; c++) NPC_V(store)(to + c * to_stride, v[c]);
+}
+
+/* What is left of a dimension is taken together with what was done before, where it is long enough
+ * for a whole block. */
 NPC_DECLARE(transpose);
 void NPC_NAME(transpose)(const npc_transpose_args *args)
 {
+    const int64_t from_stride = args->from_stride, to_stride = args->to_stride;
     for (int64_t i = 0; i < args->rows; i += NPC_LANES) {
+        if (!args->fill && args->rows >= NPC_LANES) i = npc_min(i, args->rows - NPC_LANES);
         const int rows = (int)npc_min(NPC_LANES, args->rows - i);
-        const NPC_T *from = (const NPC_T *)args->from + i * args->from_stride;
+        const NPC_T *from = (const NPC_T *)args->from + i * from_stride;
         NPC_T *to = (NPC_T *)args->to + i;
-        int64_t j = 0;
-        if (rows == NPC_LANES) {
-            for (; j + NPC_LANES <= args->cols; j += NPC_LANES) {
-                NPC_VEC v[NPC_LANES];
-                NPC_UNROLL
-                for (int r = 0; r < NPC_LANES; r++)
-                    v[r] = NPC_V(load)(from + r * args->from_stride + j);
-                NPC_V(transpose)(v);
-                NPC_UNROLL
-                for (int c = 0; c < NPC_LANES; c++)
-                    NPC_V(store)(to + (j + c) * args->to_stride, v[c]);
+        if (rows == NPC_LANES && args->cols >= NPC_LANES) {
+            for (int64_t j = 0; j < args->cols; j += NPC_LANES) {
+                j = npc_min(j, args->cols - NPC_LANES);
+                NPC_V(transpose_block)(from + j, from_stride, to + j * to_stride, to_stride);
             }
+            continue;
         }
-        for (; j < args->cols; j += NPC_LANES) {
+        for (int64_t j = 0; j < args->cols; j += NPC_LANES) {
             const int cols = (int)npc_min(NPC_LANES, args->cols - j);
             NPC_VEC v[NPC_LANES];
             for (int r = 0; r < NPC_LANES; r++)
-                v[r] = r < rows ? NPC_V(load_first)(from + r * args->from_stride + j, cols)
-                                : NPC_V(zero)();
+                v[r] =
+                    r < rows ? NPC_V(load_first)(from + r * from_stride + j, cols) : NPC_V(zero)();
             NPC_V(transpose)(v);
             for (int c = 0; c < cols; c++) {
-                NPC_T *at = to + (j + c) * args->to_stride;
+                NPC_T *at = to + (j + c) * to_stride;
                 if (args->fill || rows == NPC_LANES)
                     NPC_V(store)(at, v[c]);
                 else

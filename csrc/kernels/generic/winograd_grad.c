@@ -79,7 +79,8 @@ NPC_INLINE void NPC_V(winograd_gt)(const npc_winograd_transform transform, const
 }
 
 NPC_INLINE void NPC_V(winograd_grad_tiles)(const npc_winograd_grad_args *args, const int64_t first,
-                                           const int64_t last, const npc_winograd_transform across,
+                                           const int64_t last, const int64_t shift,
+                                           const npc_winograd_transform across,
                                            const npc_winograd_transform along)
 {
     const npc_winograd_tiles *tiles = args->tiles;
@@ -89,7 +90,7 @@ NPC_INLINE void NPC_V(winograd_grad_tiles)(const npc_winograd_grad_args *args, c
     const int64_t step = tiles->point_step * NPC_LANES, stride = args->point_stride;
 
     for (int64_t t = first; t < last; t++) {
-        NPC_T *tile = (NPC_T *)args->to + t * args->tile_stride;
+        NPC_T *tile = (NPC_T *)args->to + (t + shift) * args->tile_stride;
         const int64_t column = tiles->column[t] * NPC_LANES;
         NPC_VEC half[NPC_WINOGRAD_MAX_OUTPUTS][NPC_WINOGRAD_MAX_POINTS];
         NPC_UNROLL
@@ -118,11 +119,11 @@ NPC_INLINE void NPC_V(winograd_grad_row)(const npc_winograd_grad_args *args,
                                          const npc_winograd_transform across)
 {
     const npc_winograd_tiles *tiles = args->tiles;
-#define WHOLE(along) NPC_V(winograd_grad_tiles)(args, 0, tiles->whole_tiles, across, along)
+#define WHOLE(along) NPC_V(winograd_grad_tiles)(args, 0, tiles->whole_tiles, 0, across, along)
     NPC_WINOGRAD_SWITCH(tiles->transform[1], WHOLE)
     if (tiles->whole_tiles < tiles->tiles)
-        NPC_V(winograd_grad_tiles)(args, tiles->whole_tiles, tiles->tiles, across,
-                                   NPC_WINOGRAD_F43_EDGE);
+        NPC_V(winograd_grad_tiles)(args, tiles->whole_tiles, tiles->tiles, tiles->edge_shift,
+                                   across, NPC_WINOGRAD_F43_EDGE);
 #undef WHOLE
 }
 

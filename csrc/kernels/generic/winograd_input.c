@@ -9,19 +9,29 @@ NPC_INLINE void NPC_V(winograd_across)(const npc_winograd_input_args *args,
     const NPC_T *row[NPC_WINOGRAD_MAX_POINTS];
     NPC_UNROLL
     for (int i = 0; i < used; i++) row[i] = args->row[i];
-    for (int64_t c = 0; c < args->columns; c++) {
+    const int64_t end = args->before + args->inside;
+    for (int i = 0; i < used; i++) {
+        NPC_T *middle = (NPC_T *)args->middle + i * args->columns * NPC_LANES;
+        for (int64_t c = 0; c < args->before; c++)
+            NPC_V(store)(middle + c * NPC_LANES, NPC_V(zero)());
+        for (int64_t c = end; c < args->columns; c++)
+            NPC_V(store)(middle + c * NPC_LANES, NPC_V(zero)());
+    }
+    for (int64_t c = 0; c < args->inside; c++) {
         NPC_VEC d[NPC_WINOGRAD_MAX_POINTS], v[NPC_WINOGRAD_MAX_POINTS];
         NPC_UNROLL
         for (int i = 0; i < used; i++) d[i] = NPC_V(load)(row[i] + c * NPC_LANES);
         NPC_V(winograd_b)(transform, d, v);
         NPC_UNROLL
         for (int i = 0; i < used; i++)
-            NPC_V(store)((NPC_T *)args->middle + (i * args->columns + c) * NPC_LANES, v[i]);
+            NPC_V(store)((NPC_T *)args->middle + (i * args->columns + args->before + c) * NPC_LANES,
+                         v[i]);
     }
 }
 
 NPC_INLINE void NPC_V(winograd_along)(const npc_winograd_input_args *args, const int64_t first,
-                                      const int64_t last, const npc_winograd_transform transform)
+                                      const int64_t last, const int64_t shift,
+                                      const npc_winograd_transform transform)
 {
     const npc_winograd_tiles *tiles = args->tiles;
     const npc_winograd_transform across = tiles->transform[0];
@@ -34,7 +44,7 @@ NPC_INLINE void NPC_V(winograd_along)(const npc_winograd_input_args *args, const
         NPC_T *to = (NPC_T *)args->to + npc_winograd_point(across, i) * points * stride;
         for (int64_t t = first; t < last; t++) {
             const NPC_T *from = middle + tiles->column[t] * NPC_LANES;
-            NPC_T *tile = to + t * args->tile_stride;
+            NPC_T *tile = to + (t + shift) * args->tile_stride;
             NPC_VEC d[NPC_WINOGRAD_MAX_POINTS], v[NPC_WINOGRAD_MAX_POINTS];
             NPC_UNROLL
             for (int j = 0; j < used; j++) d[j] = NPC_V(load)(from + j * step);
@@ -51,11 +61,12 @@ void NPC_NAME(winograd_input)(const npc_winograd_input_args *args)
 {
     const npc_winograd_tiles *tiles = args->tiles;
 #define ACROSS(transform) NPC_V(winograd_across)(args, transform)
-#define WHOLE(transform) NPC_V(winograd_along)(args, 0, tiles->whole_tiles, transform)
+#define WHOLE(transform) NPC_V(winograd_along)(args, 0, tiles->whole_tiles, 0, transform)
     NPC_WINOGRAD_EDGE_SWITCH(tiles->transform[0], ACROSS)
     NPC_WINOGRAD_SWITCH(tiles->transform[1], WHOLE)
     if (tiles->whole_tiles < tiles->tiles)
-        NPC_V(winograd_along)(args, tiles->whole_tiles, tiles->tiles, NPC_WINOGRAD_F43_EDGE);
+        NPC_V(winograd_along)(args, tiles->whole_tiles, tiles->tiles, tiles->edge_shift,
+                              NPC_WINOGRAD_F43_EDGE);
 #undef ACROSS
 #undef WHOLE
 }

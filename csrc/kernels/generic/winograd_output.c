@@ -4,7 +4,7 @@
 /* Zero in every lane whose results were finite so far, else NaN. */
 NPC_INLINE NPC_VEC NPC_V(winograd_results)(const npc_winograd_output_args *args,
                                            const int64_t first, const int64_t last,
-                                           const npc_winograd_transform across,
+                                           const int64_t shift, const npc_winograd_transform across,
                                            const npc_winograd_transform along)
 {
     const npc_winograd_tiles *tiles = args->tiles;
@@ -16,7 +16,7 @@ NPC_INLINE NPC_VEC NPC_V(winograd_results)(const npc_winograd_output_args *args,
     NPC_VEC finite = NPC_V(zero)();
 
     for (int64_t t = first; t < last; t++) {
-        const NPC_T *from = (const NPC_T *)args->from + t * args->tile_stride;
+        const NPC_T *from = (const NPC_T *)args->from + (t + shift) * args->tile_stride;
         const int64_t column = tiles->column[t] * NPC_LANES;
         NPC_VEC half[NPC_WINOGRAD_MAX_POINTS][NPC_WINOGRAD_MAX_OUTPUTS];
         NPC_UNROLL
@@ -50,11 +50,11 @@ NPC_INLINE NPC_VEC NPC_V(winograd_row)(const npc_winograd_output_args *args,
 {
     const npc_winograd_tiles *tiles = args->tiles;
     NPC_VEC finite = NPC_V(zero)();
-#define WHOLE(along) finite = NPC_V(winograd_results)(args, 0, tiles->whole_tiles, across, along)
+#define WHOLE(along) finite = NPC_V(winograd_results)(args, 0, tiles->whole_tiles, 0, across, along)
     NPC_WINOGRAD_SWITCH(tiles->transform[1], WHOLE)
     if (tiles->whole_tiles < tiles->tiles)
-        finite = finite + NPC_V(winograd_results)(args, tiles->whole_tiles, tiles->tiles, across,
-                                                  NPC_WINOGRAD_F43_EDGE);
+        finite = finite + NPC_V(winograd_results)(args, tiles->whole_tiles, tiles->tiles,
+                                                  tiles->edge_shift, across, NPC_WINOGRAD_F43_EDGE);
 #undef WHOLE
     return finite;
 }
