@@ -145,4 +145,4 @@ static void features(const npc_conv_problem *problem, double *feature)
 }
 
 const npc_conv_algorithm npc_conv_depthwise = {"depthwise", declines, run, features,
-                                               NULL,        NULL,     10};
+                                               NULL,        NULL,     10,  {0}};

@@ -128,4 +128,4 @@ static const char *declines(const npc_conv_problem *problem)
 }
 
 const npc_conv_algorithm npc_conv_direct = {"direct", declines, run, npc_direct_features,
-                                            NULL,     NULL,     3};
+                                            NULL,     NULL,     3,   {0, 0, NPC_WEIGHT_GRAD_ONCE}};

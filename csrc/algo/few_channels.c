@@ -410,4 +410,4 @@ static void features(const npc_conv_problem *problem, double *feature)
 }
 
 const npc_conv_algorithm npc_conv_few_channels = {"few_channels", declines, run, features,
-                                                  NULL,           NULL,     4};
+                                                  NULL,           NULL,     4,   {0}};

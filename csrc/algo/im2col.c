@@ -310,4 +310,4 @@ static const char *declines(const npc_conv_problem *problem)
 }
 
 const npc_conv_algorithm npc_conv_im2col = {"im2col", declines, run, npc_im2col_features,
-                                            NULL,     NULL,     3};
+                                            NULL,     NULL,     3,   {0}};

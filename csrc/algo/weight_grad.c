@@ -372,6 +372,7 @@ enum {
     RESULTS,    /* elements */
     UNFIT       /* multiply-adds, where dot products are taken instead */
 };
+_Static_assert(NPC_WEIGHT_GRAD_ONCE == (1u << CALL | 1u << RESULTS), "what a call counts once");
 
 void npc_weight_grad_features(const npc_conv_problem *problem, double *feature)
 {

@@ -404,6 +404,9 @@ static void features(const npc_conv_problem *p, int tile, double *feature)
                     (inputs + results);
 }
 
+#define ONCE (1u << CALL | 1u << WEIGHTS | 1u << WRITTEN | 1u << COLD)
+#define ONCE_OF_OPERATIONS {ONCE, ONCE, NPC_WINOGRAD_WEIGHT_GRAD_ONCE}
+
 /* Tiles of 4x4 pixels for 3x3 kernels, and of 2x2 for 5x5. */
 static const char *declines4(const npc_conv_problem *p) { return declines(p, 4); }
 static npc_status run4(npc_conv_problem *p) { return run(p, 4); }
@@ -411,7 +414,7 @@ static void features4(const npc_conv_problem *p, double *feature) { features(p, 
 static int64_t prepared_bytes4(const npc_conv_problem *p) { return prepared_bytes(p, 4); }
 static npc_status prepare4(npc_conv_problem *p, void *to) { return prepare(p, 4, to); }
 const npc_conv_algorithm npc_conv_winograd = {"winograd",      declines4, run4, features4,
-                                              prepared_bytes4, prepare4,  1.35};
+                                              prepared_bytes4, prepare4,  1.35, ONCE_OF_OPERATIONS};
 
 /* Tiles of 2x2 pixels for 3x3 kernels: more products, cheaper transforms, smaller errors. */
 static const char *declines2(const npc_conv_problem *p) { return declines(p, 2); }
@@ -419,5 +422,5 @@ static npc_status run2(npc_conv_problem *p) { return run(p, 2); }
 static void features2(const npc_conv_problem *p, double *feature) { features(p, 2, feature); }
 static int64_t prepared_bytes2(const npc_conv_problem *p) { return prepared_bytes(p, 2); }
 static npc_status prepare2(npc_conv_problem *p, void *to) { return prepare(p, 2, to); }
-const npc_conv_algorithm npc_conv_winograd2 = {"winograd2",     declines2, run2, features2,
-                                               prepared_bytes2, prepare2,  1.35};
+const npc_conv_algorithm npc_conv_winograd2 = {
+    "winograd2", declines2, run2, features2, prepared_bytes2, prepare2, 1.35, ONCE_OF_OPERATIONS};

@@ -25,8 +25,9 @@ void npc_winograd_axis_finish(npc_winograd_axis *axis);
 /* The pixel at which a tile starts. */
 NPC_INLINE int64_t npc_winograd_pixel(const npc_winograd_axis *axis, int64_t tile)
 {
-    return tile / axis->step * axis->step * npc_winograd_outputs(axis->transform) +
-           tile % axis->step;
+    const int64_t outputs = npc_winograd_outputs(axis->transform);
+    if (axis->step == 1) return tile * outputs;
+    return tile / axis->step * axis->step * outputs + tile % axis->step;
 }
 
 /* One group of channels' view of the problem: correlation of `source` with flipped or plain taps.

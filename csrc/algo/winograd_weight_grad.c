@@ -249,6 +249,8 @@ enum {
     RESULTS,    /* vectors of sums transformed to the taps */
     WEIGHTS     /* elements of them */
 };
+_Static_assert(NPC_WINOGRAD_WEIGHT_GRAD_ONCE == (1u << CALL | 1u << RESULTS | 1u << WEIGHTS),
+               "what a call counts once");
 
 void npc_winograd_weight_grad_features(const npc_conv_problem *problem,
                                        const npc_winograd_view *view, double *feature)

@@ -1,5 +1,7 @@
 #include "conv_cost.h"
 
+#include <math.h>
+
 /* Nanoseconds for one of each feature; all zero where nothing has been measured. */
 static const float cost[NPC_ISA_COUNT][2][NPC_CONV_ALGORITHMS][NPC_OPERATION_COUNT]
                        [NPC_COST_FEATURES] = {
@@ -15,11 +17,18 @@ double npc_conv_seconds(const npc_conv_problem *problem, const npc_conv_algorith
 {
     const float *nanoseconds =
         cost[problem->kernels->isa][problem->dtype][index][problem->operation];
-    double feature[NPC_COST_FEATURES] = {0}, sum = 0;
+    const unsigned marked = algorithm->once[problem->operation], once = marked ? marked : 1;
+    const double batch = (double)problem->geometry->batch;
+    double feature[NPC_COST_FEATURES] = {0}, call = 0, image = 0, seconds;
     if (!algorithm->features) return -1;
     algorithm->features(problem, feature);
-    for (int i = 0; i < NPC_COST_FEATURES; i++) sum += (double)nanoseconds[i] * feature[i];
+    for (int i = 0; i < NPC_COST_FEATURES; i++)
+        *(once >> i & 1 ? &call : &image) += (double)nanoseconds[i] * feature[i];
+    if (problem->operation == NPC_WEIGHT_GRAD)
+        seconds = image + call / (batch < 1 ? 1 : batch);
+    else
+        seconds = sqrt((image + call) * (image + call / NPC_COST_BATCH));
     if (problem->channels_last && algorithm->channels_last_factor > 0)
-        sum *= algorithm->channels_last_factor;
-    return sum > 0 ? 1e-9 * sum : -1;
+        seconds *= algorithm->channels_last_factor;
+    return seconds > 0 ? 1e-9 * seconds : -1;
 }

@@ -5,7 +5,7 @@
 enum { ENTRIES = 16 };
 
 typedef struct entry {
-    npc_conv_geometry geometry; /* but for the batch, which comes first */
+    npc_conv_geometry geometry; /* the batch, which comes first, counts for the weight gradient */
     int algorithm;              /* plus one, so that zeros are no entry */
     int operation, dtype, isa, strict, channels_last;
 } entry;
@@ -26,9 +26,11 @@ int npc_conv_recall(const npc_conv_problem *problem)
 {
     const entry *e = entry_of(problem);
     const size_t rest = sizeof e->geometry - sizeof(int64_t);
+    const int same_batch = e->geometry.batch == problem->geometry->batch;
     if (e->algorithm == 0 || e->operation != (int)problem->operation ||
         e->dtype != (int)problem->dtype || e->isa != problem->kernels->isa ||
         e->strict != problem->strict || e->channels_last != problem->channels_last ||
+        (problem->operation == NPC_WEIGHT_GRAD && !same_batch) ||
         memcmp(&e->geometry.groups, &problem->geometry->groups, rest) != 0)
         return -1;
     return e->algorithm - 1;

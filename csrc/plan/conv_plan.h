@@ -24,7 +24,7 @@ typedef struct npc_conv_problem {
 /* An algorithm accepts a problem or declines with a reason, and computes what it accepted. What it
  * counts of an accepted problem (conv_cost.h), `feature` coming in as zeros, or NULL. It may not
  * look at the batch, the arrays or the team when it declines or counts: the choice must not depend
- * on them. */
+ * on them. But for the weight gradient, which sums over the batch: there the plan does. */
 typedef struct npc_conv_algorithm {
     const char *name;
     const char *(*declines)(const npc_conv_problem *problem);
@@ -36,6 +36,9 @@ typedef struct npc_conv_algorithm {
     npc_status (*prepare)(npc_conv_problem *problem, void *to);
     /* How many times as long it takes where channels come last, or 0: no longer. */
     double channels_last_factor;
+    /* By operation, the features that a call counts once, however many images it has, as bits, the
+     * first feature's the lowest; 0: only the first, the call. */
+    unsigned once[NPC_OPERATION_COUNT];
 } npc_conv_algorithm;
 
 enum {

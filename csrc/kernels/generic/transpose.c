@@ -2,15 +2,24 @@
 #include "../args/transpose.h"
 #include "kernel.h"
 
+enum { AHEAD = 4 }; /* blocks whose lines are fetched before they are wanted */
+
+/* `back`: to planes, of which each row of the result is one. */
 NPC_INLINE void NPC_V(transpose_block)(const NPC_T *from, const int64_t from_stride, NPC_T *to,
-                                       const int64_t to_stride)
+                                       const int64_t to_stride, const int back)
 {
     NPC_VEC v[NPC_LANES];
     NPC_UNROLL
-    for (int r = 0; r < NPC_LANES; r++) v[r] = NPC_V(load)(from + r * from_stride);
+    for (int r = 0; r < NPC_LANES; r++) {
+        v[r] = NPC_V(load)(from + r * from_stride);
+        if (!back) __builtin_prefetch(from + r * from_stride + AHEAD * NPC_LANES);
+    }
     NPC_V(transpose)(v);
     NPC_UNROLL
-    for (int c = 0; c < NPC_LANES; c++) NPC_V(store)(to + c * to_stride, v[c]);
+    for (int c = 0; c < NPC_LANES; c++) {
+        NPC_V(store)(to + c * to_stride, v[c]);
+        if (back) __builtin_prefetch(to + c * to_stride + AHEAD * NPC_LANES, 1);
+    }
 }
 
 /* What is left of a dimension is taken together with what was done before, where it is long enough
@@ -27,7 +36,10 @@ void NPC_NAME(transpose)(const npc_transpose_args *args)
         if (rows == NPC_LANES && args->cols >= NPC_LANES) {
             for (int64_t j = 0; j < args->cols; j += NPC_LANES) {
                 j = npc_min(j, args->cols - NPC_LANES);
-                NPC_V(transpose_block)(from + j, from_stride, to + j * to_stride, to_stride);
+                if (args->fill)
+                    NPC_V(transpose_block)(from + j, from_stride, to + j * to_stride, to_stride, 0);
+                else
+                    NPC_V(transpose_block)(from + j, from_stride, to + j * to_stride, to_stride, 1);
             }
             continue;
         }

@@ -10,7 +10,9 @@
 #define NPC_PRODUCT_ROWS(vecs) NPC_TEN(NPC_PASTE(NPC_UK1_ROWS_, vecs))
 #define NPC_OUTER_ROWS_1 (NPC_UK1_ROWS_1 >= 14 ? 16 : NPC_UK1_ROWS_1)
 #define NPC_OUTER_ROWS(vecs) ((vecs) == 1 ? NPC_OUTER_ROWS_1 : NPC_PASTE(NPC_UK1_ROWS_, vecs))
-enum { MAX_OUTER_ROWS = 16 };
+#define NPC_UNROLL_4 _Pragma("GCC unroll 4")
+#define NPC_SHALLOW_ROWS (NPC_UK1_ROWS_1 >= 14 ? 12 : 6)
+enum { MAX_OUTER_ROWS = 16, MAX_SHALLOW_ROWS = 12 };
 
 NPC_INLINE void NPC_V(put)(NPC_T *c, const NPC_VEC *sum, const int accumulate, const int vecs)
 {
@@ -33,6 +35,7 @@ NPC_INLINE void NPC_V(product_tile)(const npc_winograd_product_args *args, const
         NPC_UNROLL
         for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(zero)();
     }
+    NPC_UNROLL_4
     for (int64_t k = 0; k < depth; k++) {
         NPC_VEC panel[NPC_MAX_VECS];
         NPC_UNROLL
@@ -49,18 +52,37 @@ NPC_INLINE void NPC_V(product_tile)(const npc_winograd_product_args *args, const
     for (int i = 0; i < rows; i++) NPC_V(put)(c + i * c_stride, acc[i], args->accumulate, vecs);
 }
 
+/* The same where the depth is one vector and tiles follow each other: all weights stay in
+ * registers, and every address is at a constant distance from one. */
+NPC_INLINE void NPC_V(shallow_tile)(const npc_winograd_product_args *args, const NPC_T *a,
+                                    const NPC_VEC *weight, NPC_T *c, const int rows)
+{
+    NPC_VEC acc[MAX_SHALLOW_ROWS];
+    NPC_UNROLL
+    for (int i = 0; i < rows; i++) acc[i] = NPC_V(zero)();
+    NPC_UNROLL
+    for (int k = 0; k < NPC_LANES; k++) {
+        NPC_UNROLL
+        for (int i = 0; i < rows; i++)
+            acc[i] = NPC_V(fma)(NPC_V(broadcast)(a + i * NPC_LANES + k), weight[k], acc[i]);
+    }
+    NPC_UNROLL
+    for (int i = 0; i < rows; i++) NPC_V(put)(c + i * args->c_stride, &acc[i], args->accumulate, 1);
+}
+
 /* c[i] for neighbouring elements of a. */
 NPC_INLINE void NPC_V(outer_tile)(const npc_winograd_outer_args *args, const NPC_T *a,
                                   const NPC_T *b, NPC_T *c, const int rows, const int vecs)
 {
-    const int64_t a_stride = args->a_stride, b_stride = args->b_stride;
+    const int64_t a_stride = args->a_stride, b_stride = args->b_stride, tiles = args->tiles;
     NPC_VEC acc[MAX_OUTER_ROWS][NPC_MAX_VECS];
     NPC_UNROLL
     for (int i = 0; i < rows; i++) {
         NPC_UNROLL
         for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(zero)();
     }
-    for (int64_t t = 0; t < args->tiles; t++) {
+    NPC_UNROLL_4
+    for (int64_t t = 0; t < tiles; t++) {
         NPC_VEC pixel[NPC_MAX_VECS];
         NPC_UNROLL
         for (int j = 0; j < vecs; j++) pixel[j] = NPC_V(load)(b + j * NPC_LANES);
@@ -94,17 +116,20 @@ NPC_INLINE void NPC_V(outer_tile)(const npc_winograd_outer_args *args, const NPC
     {                                                                                              \
         enum { vecs = number, most = NPC_PRODUCT_ROWS(number) };                                   \
         const int64_t blocks = npc_ceil_div(args->tiles, npc_max(most, 1));                        \
-        const char *ahead = args->ahead;                                                           \
+        const int64_t rows = args->tiles / npc_max(blocks, 1), more = args->tiles - rows * blocks; \
+        const int64_t lines = npc_ceil_div(args->ahead_lines, npc_max(blocks, 1));                 \
+        const char *ahead = args->ahead, *ahead_end = ahead + args->ahead_lines * NPC_CACHE_LINE;  \
+        const NPC_T *a = args->a;                                                                  \
+        NPC_T *c = first;                                                                          \
         for (int64_t r = 0; r < blocks; r++) {                                                     \
-            const int64_t begin = npc_split(args->tiles, blocks, r);                               \
-            const NPC_T *a = (const NPC_T *)args->a + begin * args->a_stride;                      \
-            NPC_T *c = first + begin * args->c_stride;                                             \
-            for (int64_t l = npc_split(args->ahead_lines, blocks, r);                              \
-                 l < npc_split(args->ahead_lines, blocks, r + 1); l++)                             \
-                __builtin_prefetch(ahead + l * NPC_CACHE_LINE, 0, 2);                              \
-            switch (npc_split(args->tiles, blocks, r + 1) - begin) {                               \
+            const int64_t count = rows + (r < more);                                               \
+            for (int64_t l = 0; l < lines && ahead < ahead_end; l++, ahead += NPC_CACHE_LINE)      \
+                __builtin_prefetch(ahead, 0, 2);                                                   \
+            switch (count) {                                                                       \
                 NPC_CASES_FROM_1(NPC_PRODUCT_CASE, most)                                           \
             }                                                                                      \
+            a += count * args->a_stride;                                                           \
+            c += count * args->c_stride;                                                           \
         }                                                                                          \
     }
 NPC_PRODUCT_COLUMN(1)
@@ -112,11 +137,43 @@ NPC_PRODUCT_COLUMN(2)
 NPC_PRODUCT_COLUMN(3)
 NPC_PRODUCT_COLUMN(4)
 
+#define NPC_SHALLOW_CASE(count, most)                                                              \
+    case count:                                                                                    \
+        if ((count) <= (most)) NPC_V(shallow_tile)(args, a, weight, c, count);                     \
+        break;
+static void NPC_V(shallow_column)(const npc_winograd_product_args *args, const NPC_T *b, NPC_T *c)
+{
+    const int64_t blocks = npc_ceil_div(args->tiles, NPC_SHALLOW_ROWS);
+    const int64_t rows = args->tiles / npc_max(blocks, 1), more = args->tiles - rows * blocks;
+    const NPC_T *a = args->a;
+    NPC_VEC weight[NPC_LANES];
+    NPC_UNROLL
+    for (int k = 0; k < NPC_LANES; k++) weight[k] = NPC_V(load)(b + k * args->b_stride);
+    for (int64_t l = 0; l < args->ahead_lines; l++)
+        __builtin_prefetch(args->ahead + l * NPC_CACHE_LINE, 0, 2);
+    for (int64_t r = 0; r < blocks; r++) {
+        const int64_t count = rows + (r < more);
+        switch (count) {
+            NPC_CASES_FROM_1(NPC_SHALLOW_CASE, NPC_SHALLOW_ROWS)
+        }
+        a += count * NPC_LANES;
+        c += count * args->c_stride;
+    }
+}
+
 NPC_DECLARE(winograd_product);
 void NPC_NAME(winograd_product)(const npc_winograd_product_args *args)
 {
     const int64_t columns = npc_ceil_div(args->vectors, args->tile_vecs);
     npc_winograd_product_args once = *args;
+    if (args->depth == NPC_LANES && args->a_stride == NPC_LANES) {
+        for (int64_t v = 0; v < args->vectors; v++) {
+            NPC_V(shallow_column)(&once, (const NPC_T *)args->b + v * NPC_LANES,
+                                  (NPC_T *)args->c + v * NPC_LANES);
+            once.ahead_lines = 0;
+        }
+        return;
+    }
     for (int64_t column = 0; column < columns; column++) {
         const int64_t v = npc_split(args->vectors, columns, column);
         const NPC_T *b = (const NPC_T *)args->b + v * NPC_LANES;
@@ -148,13 +205,16 @@ void NPC_NAME(winograd_product)(const npc_winograd_product_args *args)
     {                                                                                              \
         enum { vecs = number, most = NPC_OUTER_ROWS(number) };                                     \
         const int64_t blocks = npc_ceil_div(args->rows, npc_max(most, 1));                         \
+        const int64_t rows = args->rows / npc_max(blocks, 1), more = args->rows - rows * blocks;   \
+        const NPC_T *a = args->a;                                                                  \
+        NPC_T *c = first;                                                                          \
         for (int64_t r = 0; r < blocks; r++) {                                                     \
-            const int64_t begin = npc_split(args->rows, blocks, r);                                \
-            const NPC_T *a = (const NPC_T *)args->a + begin;                                       \
-            NPC_T *c = first + begin * args->c_stride;                                             \
-            switch (npc_split(args->rows, blocks, r + 1) - begin) {                                \
+            const int64_t count = rows + (r < more);                                               \
+            switch (count) {                                                                       \
                 NPC_CASES_FROM_1(NPC_OUTER_CASE, most)                                             \
             }                                                                                      \
+            a += count;                                                                            \
+            c += count * args->c_stride;                                                           \
         }                                                                                          \
     }
 NPC_OUTER_COLUMN(1)

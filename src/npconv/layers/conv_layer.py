@@ -58,10 +58,12 @@ class ConvLayer(Layer):
             self.params["bias"] = np.zeros(out_channels, dtype)
         return groups
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, activation: str | None = None) -> Array:
+        """Return the result; `activation` is applied to it in passing, and not differentiated."""
         self._keep(x)
+        options = self._options if activation is None else {**self._options, "activation": activation}
         return type(self)._forward(
-            x, self.params["weight"], self.params.get("bias"), *self._geometry, **self._options
+            x, self.params["weight"], self.params.get("bias"), *self._geometry, **options
         )
 
     def backward(self, grad: Array) -> Array:

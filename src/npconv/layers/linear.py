@@ -44,9 +44,10 @@ class Linear(Layer):
         if bias:
             self.params["bias"] = np.zeros(out_features, dtype)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, activation: str | None = None) -> Array:
+        """Return the result; `activation` is applied to it in passing, and not differentiated."""
         self._keep(x)
-        return functional.linear(x, self.params["weight"], self.params.get("bias"))
+        return functional.linear(x, self.params["weight"], self.params.get("bias"), activation)
 
     def backward(self, grad: Array) -> Array:
         dx = self._gradients(grad, input_grad=True)

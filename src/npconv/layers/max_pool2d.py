@@ -39,11 +39,14 @@ class MaxPool2d(Layer):
         y, indices = functional.max_pool2d(
             x, *self._geometry, return_indices=True, indices="window", index_dtype=self._index_dtype
         )
-        self._keep(indices, x.shape)
+        self._keep(indices, x.shape, y)
         return y
 
-    def backward(self, grad: Array) -> Array:
-        indices, shape = self._recall()
+    def backward(self, grad: Array, rectified: bool = False) -> Array:
+        """Return the input's gradient, or, if `rectified`, that of what :class:`ReLU` made it of."""
+        indices, shape, y = self._recall()
+        if rectified:
+            grad = functional.relu_backward(grad, y)
         return functional.max_pool2d_backward(
             grad, indices, shape, *self._geometry, index_kind="window"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from npconv.checks import Array
+from npconv.layers import rectified
 from npconv.layers.container import Container, named
 from npconv.layers.layer import Layer
 
@@ -30,18 +31,13 @@ class Sequential(Container):
         super().__init__(named(layers))
 
     def _forward(self, x: Array) -> Array:
-        for layer in self.layers.values():
-            x = layer.forward(x)
-        return x
+        return rectified.forward(list(self.layers.values()), x)
 
     def backward(self, grad: Array) -> Array:
-        for layer in reversed(self.layers.values()):
-            grad = layer.backward(grad)
-        return grad
+        return rectified.backward(list(self.layers.values()), grad)
 
     def backward_params(self, grad: Array) -> None:
         layers = list(self.layers.values())
-        for layer in reversed(layers[1:]):
-            grad = layer.backward(grad)
+        grad = rectified.backward(layers[1:], grad)
         for layer in layers[:1]:
             layer.backward_params(grad)
