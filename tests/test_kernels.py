@@ -232,6 +232,18 @@ def sweep_elementwise(isa: str, dtype: str) -> None:
         assert_same_values(npconv.dropout_backward(grad, mask, isa=isa), y)
 
 
+def sweep_weighted_rows(isa: str, dtype: str) -> None:
+    """Products of few rows, or of little depth, of every count of lanes; the depth in one block and
+    in several."""
+    for depth in (1, 3, 9, 300):
+        for width in (*WIDTHS, 2500):
+            for rows in (1, 3, 7) if depth <= 3 else (1, 3):
+                a, b = integers((rows, depth), dtype), integers((depth, width), dtype, seed=2)
+                x = integers((rows, width), dtype, seed=3)
+                dx, _, _ = npconv.linear_backward(a, x, b, needs=(True, False, False), isa=isa)
+                assert_same_values(dx, a @ b, f"{rows} x {depth} x {width}")
+
+
 def sweep_channels(isa: str, dtype: str) -> None:
     """Normalisations and softmax, on planes of every count of lanes."""
     unit = float(np.finfo(dtype).eps)
@@ -338,6 +350,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_small,
         sweep_integers,
         sweep_elementwise,
+        sweep_weighted_rows,
         sweep_channels,
     ):
         sweep(isa, dtype)

@@ -1,23 +1,17 @@
-/* The affine map of fully connected layers, and the matrix product of its gradients.
- *
- * Forward: weight and rows both lie along the sum, so that dot products read them where they are:
- * at the speed of memory for one row, near that of the multipliers for many. The depth is summed in
- * blocks of what a tile's rows leave in L1; the order depends on `inputs` alone.
- *
- * Product: panels of b, packed, times the unpacked rows of a, by UK1, as in a 1x1 convolution. */
-#include <string.h>
-
+/* The affine map of fully connected layers: weight and rows both lie along the sum, so that dot
+ * products read them where they are: at the speed of memory for one row, near that of the
+ * multipliers for many. The depth is summed in blocks of what a tile's rows leave in L1; the order
+ * depends on `inputs` alone. */
+#include "../core/dtype.h"
 #include "../include/npc_network.h"
+#include "../kernels/kernels.h"
 #include "../plan/simple_plan.h"
-#include "panel_product.h"
 
 enum {
     DOT_BYTES = 4096, /* of a row, in a block of depth */
     DOT_ROWS = 128,   /* of x in a piece: they stay in L2 for a block of depth */
     DOT_OUTPUTS = 96, /* likewise */
-    FEW_ROWS = 4,     /* the weight streams through, row by row */
-    PRODUCT_ROWS = 1024,
-    PANEL_BLOCKS = 8 /* of depth, in a panel */
+    FEW_ROWS = 4      /* the weight streams through, row by row */
 };
 
 typedef struct linear_job {
@@ -96,97 +90,5 @@ npc_status npc_linear(const npc_linear_arrays *arrays, npc_dtype dtype, const np
     const npc_status done =
         npc_parallel_for(&team, j.row_parts * j.output_parts, 0, linear_piece, &j);
     npc_simple_info(info, "linear", j.kernels, &team);
-    return done;
-}
-
-typedef struct product_job {
-    const npc_product_arrays *arrays;
-    const npc_kernels *kernels;
-    int64_t size, blocks, row_parts, panels;
-    int vecs;
-} product_job;
-
-/* Rows [begin, end) of b's columns from `column` on, to a panel; lanes behind the last are zero. */
-static void pack(const product_job *j, int64_t begin, int64_t end, int64_t column, int64_t columns,
-                 char *panel)
-{
-    const npc_product_arrays *a = j->arrays;
-    const int64_t width = (int64_t)j->vecs * j->kernels->lanes;
-    const char *from = (const char *)a->b + begin * a->b_stride_bytes + column * j->size;
-    int64_t offset[NPC_DEPTH_BLOCK];
-    if (columns == width) {
-        for (int64_t k = 0; k < NPC_DEPTH_BLOCK; k++) offset[k] = k * a->b_stride_bytes;
-        for (int64_t k = begin; k < end; k += NPC_DEPTH_BLOCK) {
-            const int64_t rows = npc_min(NPC_DEPTH_BLOCK, end - k);
-            npc_run_collect(j->kernels, from, offset, rows, j->vecs, panel);
-            from += rows * a->b_stride_bytes;
-            panel += rows * width * j->size;
-        }
-        return;
-    }
-    for (int64_t k = begin; k < end; k++) {
-        memcpy(panel, from, (size_t)(columns * j->size));
-        memset(panel + columns * j->size, 0, (size_t)((width - columns) * j->size));
-        from += a->b_stride_bytes;
-        panel += width * j->size;
-    }
-}
-
-static npc_status product_piece(void *context, int64_t piece, void *scratch)
-{
-    const product_job *j = context;
-    const npc_product_arrays *a = j->arrays;
-    const int64_t width = (int64_t)j->vecs * j->kernels->lanes;
-    const int64_t column = piece / j->row_parts * width, part = piece % j->row_parts;
-    const int64_t columns = npc_min(width, a->columns - column);
-    const int64_t begin = npc_split(a->rows, j->row_parts, part);
-    const int vecs = (int)npc_ceil_div(columns, j->kernels->lanes);
-    const product_job narrow = {
-        .arrays = a, .kernels = j->kernels, .size = j->size, .blocks = j->blocks, .vecs = vecs};
-    npc_panel_tile tile = {.panel = scratch,
-                           .c = (char *)a->c + (begin * a->columns + column) * j->size,
-                           .c_stride_bytes = a->columns * j->size,
-                           .vecs = vecs,
-                           .last_lanes = (int)(columns - (vecs - 1) * j->kernels->lanes)};
-    npc_panel_product product = {.kernels = j->kernels,
-                                 .depth = a->depth,
-                                 .blocks = j->blocks,
-                                 .a = (const char *)a->a + begin * a->a_stride_bytes,
-                                 .a_stride_bytes = a->a_stride_bytes,
-                                 .rows = npc_split(a->rows, j->row_parts, part + 1) - begin,
-                                 .tile = &tile,
-                                 .tiles = 1};
-    for (product.first = 0; product.first < j->blocks; product.first = product.last) {
-        product.last = npc_min(product.first + PANEL_BLOCKS, j->blocks);
-        pack(&narrow, npc_split(a->depth, j->blocks, product.first),
-             npc_split(a->depth, j->blocks, product.last), column, columns, scratch);
-        npc_panel_multiply(&product);
-    }
-    return NPC_OK;
-}
-
-npc_status npc_product(const npc_product_arrays *arrays, npc_dtype dtype,
-                       const npc_options *options, npc_plan_info *info)
-{
-    product_job j = {.arrays = arrays, .size = (int64_t)npc_dtype_size(dtype)};
-    const npc_status status = npc_simple_kernels(options, dtype, &j.kernels);
-    if (status != NPC_OK) return status;
-    if (arrays->rows < 0 || arrays->depth < 0 || arrays->columns < 0) return NPC_INVALID_GEOMETRY;
-    if (arrays->rows == 0 || arrays->depth == 0 || arrays->columns == 0) {
-        memset(arrays->c, 0, (size_t)(arrays->rows * arrays->columns * j.size));
-        const npc_team nobody = {0};
-        npc_simple_info(info, "product", j.kernels, &nobody);
-        return NPC_OK;
-    }
-    j.blocks = npc_depth_blocks(arrays->depth);
-    j.row_parts = npc_ceil_div(arrays->rows, PRODUCT_ROWS);
-    j.vecs = npc_choose_tile_vecs(j.kernels, npc_min(arrays->rows, PRODUCT_ROWS), arrays->columns);
-    const int64_t width = (int64_t)j.vecs * j.kernels->lanes;
-    const size_t scratch = (size_t)(PANEL_BLOCKS * NPC_DEPTH_BLOCK * width * j.size);
-    npc_team team = npc_make_team(options, 2.0 * (double)arrays->rows * (double)arrays->depth *
-                                               (double)arrays->columns);
-    const npc_status done = npc_parallel_for(
-        &team, j.row_parts * npc_ceil_div(arrays->columns, width), scratch, product_piece, &j);
-    npc_simple_info(info, "product", j.kernels, &team);
     return done;
 }

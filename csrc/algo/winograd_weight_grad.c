@@ -23,7 +23,7 @@ enum {
     WANTED_PIECES = 16,
     MAX_PARTS = 16
 };
-#define PART_TILES 256.0 /* that repay a partial sum */
+#define PART_TILES 96.0 /* that repay a partial sum */
 #define ROUND_FLOPS 6e8  /* of a piece, counted as direct sums: some milliseconds */
 
 typedef struct job {

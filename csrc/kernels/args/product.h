@@ -140,6 +140,16 @@ typedef struct npc_tail_args {
     int64_t c_stride;
     int32_t accumulate;
 } npc_tail_args;
+/* to[j] = sum over k < depth of a[k] * b[k * b_stride + j] for j < count: one chain in order of k,
+ * from zero or, where it goes on, from to[j]. */
+typedef struct npc_weighted_rows_args {
+    int64_t depth, count;
+    const void *a, *b;
+    int64_t b_stride;
+    void *to;
+    int32_t goes_on;
+} npc_weighted_rows_args;
+typedef void npc_weighted_rows_fn(const npc_weighted_rows_args *args);
 
 typedef void npc_uk1_fn(const npc_uk1_args *args);
 typedef void npc_uk2_fn(const npc_uk2_args *args);
