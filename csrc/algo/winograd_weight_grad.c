@@ -24,7 +24,7 @@ enum {
     MAX_PARTS = 16
 };
 #define PART_TILES 96.0 /* that repay a partial sum */
-#define ROUND_FLOPS 6e8  /* of a piece, counted as direct sums: some milliseconds */
+#define ROUND_FLOPS 6e8 /* of a piece, counted as direct sums: some milliseconds */
 
 typedef struct job {
     npc_winograd_job w;
@@ -196,7 +196,7 @@ static void plan(job *j, const npc_conv_geometry *g)
     w->block_tiles = npc_ceil_div(w->units, w->blocks) * w->unit_groups * along->step;
     const double tiles = (double)w->batch * (double)across->tiles * (double)along->tiles;
     int64_t wanted = npc_min(npc_ceil_div(WANTED_PIECES, pieces), MAX_PARTS);
-    wanted = npc_min(npc_min(wanted, (int64_t)(tiles / PART_TILES)), w->blocks);
+    wanted = npc_min(npc_min(wanted, (int64_t)ceil(tiles / PART_TILES)), w->blocks);
     j->parts = npc_weight_parts_most(j->problem, npc_max(wanted, 1));
     const double each = npc_conv_flops(g) / (double)(pieces * j->parts);
     j->rounds = npc_min((int64_t)(each / ROUND_FLOPS) + 1, npc_ceil_div(w->blocks, j->parts));

@@ -22,6 +22,28 @@ NPC_INLINE void NPC_V(transpose_block)(const NPC_T *from, const int64_t from_str
     }
 }
 
+NPC_INLINE void NPC_V(transpose_part)(const npc_transpose_args *args, const NPC_T *from, NPC_T *to,
+                                      const int rows, const int cols)
+{
+    NPC_VEC v[NPC_LANES];
+    NPC_UNROLL
+    for (int r = 0; r < NPC_LANES; r++) {
+        const NPC_T *row = from + r * args->from_stride;
+        v[r] = NPC_V(zero)();
+        if (r < rows) v[r] = cols == NPC_LANES ? NPC_V(load)(row) : NPC_V(load_first)(row, cols);
+    }
+    NPC_V(transpose)(v);
+    NPC_UNROLL
+    for (int c = 0; c < NPC_LANES; c++) {
+        NPC_T *at = to + c * args->to_stride;
+        if (c >= cols) continue;
+        if (args->fill || rows == NPC_LANES)
+            NPC_V(store)(at, v[c]);
+        else
+            NPC_V(store_first)(at, v[c], rows);
+    }
+}
+
 /* What is left of a dimension is taken together with what was done before, where it is long enough
  * for a whole block. */
 NPC_DECLARE(transpose);
@@ -44,19 +66,9 @@ void NPC_NAME(transpose)(const npc_transpose_args *args)
             continue;
         }
         for (int64_t j = 0; j < args->cols; j += NPC_LANES) {
-            const int cols = (int)npc_min(NPC_LANES, args->cols - j);
-            NPC_VEC v[NPC_LANES];
-            for (int r = 0; r < NPC_LANES; r++)
-                v[r] =
-                    r < rows ? NPC_V(load_first)(from + r * from_stride + j, cols) : NPC_V(zero)();
-            NPC_V(transpose)(v);
-            for (int c = 0; c < cols; c++) {
-                NPC_T *at = to + (j + c) * to_stride;
-                if (args->fill || rows == NPC_LANES)
-                    NPC_V(store)(at, v[c]);
-                else
-                    NPC_V(store_first)(at, v[c], rows);
-            }
+            if (args->cols >= NPC_LANES) j = npc_min(j, args->cols - NPC_LANES);
+            NPC_V(transpose_part)(args, from + j, to + j * to_stride, rows,
+                                  (int)npc_min(NPC_LANES, args->cols - j));
         }
     }
 }

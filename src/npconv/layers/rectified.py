@@ -3,7 +3,8 @@
 A convolution or a linear layer applies the rectifier after it while its results are in cache. Of a
 rectifier before a max-pooling the gradient is taken behind the pooling, where there is less of it:
 what passes to a pixel comes from windows of which it is the largest value, and it is positive where
-their maximum is. The bits are those of one layer after the other.
+their maximum is. Other gradients that no one else has seen are rectified where they lie. The bits
+are those of one layer after the other.
 """
 
 from __future__ import annotations
@@ -38,16 +39,22 @@ def forward(layers: list[Layer], x: Array) -> Array:
 
 def backward(layers: list[Layer], grad: Array) -> Array:
     """Run the layers' ``backward``, the last layer's first."""
-    i = len(layers) - 1
+    i, ours = len(layers) - 1, False
     while i >= 0:
         layer, before = layers[i], layers[i - 1] if i > 0 else None
+        if type(layer) is ReLU and ours and _is_plain(layer, "backward"):
+            grad = layer.backward(grad, overwrite=True)
+            i -= 1
+            continue
         if type(layer) is MaxPool2d and type(before) is ReLU:
             if _is_plain(layer, "backward") and _is_plain(before, "backward"):
                 before._recall()  # had a forward pass, too
                 grad = layer.backward(grad, rectified=True)
+                ours = True
                 i -= 2
                 continue
         grad = layer.backward(grad)
+        ours = type(layer) in _ACTIVATING and _is_plain(layer, "backward")
         i -= 1
     return grad
 

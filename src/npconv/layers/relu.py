@@ -15,6 +15,8 @@ class ReLU(Layer):
         self._keep(y)
         return y
 
-    def backward(self, grad: Array) -> Array:
+    def backward(self, grad: Array, overwrite: bool = False) -> Array:
+        """Return the input's gradient, which may be written over `grad`."""
         (y,) = self._recall()
-        return functional.relu_backward(grad, y)
+        in_place = overwrite and grad.dtype == y.dtype
+        return functional.relu_backward(grad, y, out=grad if in_place else None)
