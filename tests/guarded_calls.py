@@ -333,6 +333,23 @@ def run_winograd(isa: str, dtype: str, size: tuple[int, int], threads: int, at: 
     announce("input_grad")
     guarded_call(input_grad, at, dx, zeros, weight)
 
+    def weight_grad(grad: Any, x: Any, out: Any) -> None:
+        _native.conv_weight_grad(g, grad, x, out, options)
+
+    announce("weight_grad")
+    guarded_call(weight_grad, at, weight, zeros, x)
+
+
+def run_product(isa: str, dtype: str, sizes: tuple[int, int, int], at: str) -> None:
+    rows, depth, columns = sizes
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(-4, 5, (rows, depth)), rng.integers(-4, 5, (depth, columns))
+
+    def product(a: Any, b: Any, out: Any) -> None:
+        _native.product(a, b, out, ("auto", isa, 1, "standard"))
+
+    guarded_call(product, at, (a @ b).astype(dtype), a.astype(dtype), b.astype(dtype))
+
 
 def main() -> None:
     for at in ("start", "end"):
@@ -359,6 +376,9 @@ def main() -> None:
                 for size in ((3, 5), (8, 33), (14, 14)):
                     announce(f"winograd {isa} {dtype} {size} at {at}")
                     run_winograd(isa, dtype, size, 1, at)
+                for sizes in ((1, 300, 75), (2, 9, 16), (7, 2, 33), (5, 140, 530)):
+                    announce(f"product {isa} {dtype} {sizes} at {at}")
+                    run_product(isa, dtype, sizes, at)
         for isa in ISAS:
             for dtype in ("int8", "int16"):
                 for case in CONVOLUTIONS:

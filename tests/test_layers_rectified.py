@@ -1,4 +1,4 @@
-"""Sequential runs rectifiers together with their neighbours: the bits of one layer after another."""
+"""Sequential runs rectifiers with their neighbours: the bits of one layer after another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from npconv.layers import (
 
 RNG = np.random.default_rng(7)
 CHAINS: dict[str, tuple[Any, tuple[int, ...]]] = {
-    "conv, pool": (lambda: [Conv2d(3, 5, 3, padding=1, rng=RNG), ReLU(), MaxPool2d(2)], (4, 3, 9, 8)),
+    "conv, pool": (
+        lambda: [Conv2d(3, 5, 3, padding=1, rng=RNG), ReLU(), MaxPool2d(2)],
+        (4, 3, 9, 8),
+    ),
     "overlapping pool": (
         lambda: [Conv2d(2, 4, 3, rng=RNG), ReLU(), MaxPool2d(3, 2, 1), ReLU()],
         (3, 2, 12, 13),

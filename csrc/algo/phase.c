@@ -130,6 +130,17 @@ static npc_status copy_channels(void *context, int64_t piece, void *scratch)
     const int64_t parts = npc_ceil_div(in, IN_CHANNELS), group = piece / parts;
     const int64_t c = piece % parts * IN_CHANNELS;
 
+    if (kernel == 1 && count[0] * count[1] * count[2] == 1) { /* a matrix */
+        const npc_transpose_args args = {.from = (const char *)j->problem->arrays->weight +
+                                                 (group * out * in + c) * size,
+                                         .from_stride = in,
+                                         .rows = out,
+                                         .cols = npc_min(IN_CHANNELS, in - c),
+                                         .to = j->to + (group * in + c) * out * size,
+                                         .to_stride = out};
+        npc_run_transpose(j->problem->kernels, &args);
+        return NPC_OK;
+    }
     for (int64_t k = 0; k < out; k += OUT_CHANNELS) {
         const copy_args args = {.from = (const char *)j->problem->arrays->weight +
                                         ((group * out + k) * in + c) * kernel * size,

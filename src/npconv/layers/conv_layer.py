@@ -61,7 +61,9 @@ class ConvLayer(Layer):
     def forward(self, x: Array, activation: str | None = None) -> Array:
         """Return the result; `activation` is applied to it in passing, and not differentiated."""
         self._keep(x)
-        options = self._options if activation is None else {**self._options, "activation": activation}
+        options = (
+            self._options if activation is None else {**self._options, "activation": activation}
+        )
         return type(self)._forward(
             x, self.params["weight"], self.params.get("bias"), *self._geometry, **options
         )

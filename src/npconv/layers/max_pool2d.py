@@ -43,7 +43,7 @@ class MaxPool2d(Layer):
         return y
 
     def backward(self, grad: Array, rectified: bool = False) -> Array:
-        """Return the input's gradient, or, if `rectified`, that of what :class:`ReLU` made it of."""
+        """Return the input's gradient, or, if `rectified`, that of what ReLU made the input of."""
         indices, shape, y = self._recall()
         if rectified:
             grad = functional.relu_backward(grad, y)

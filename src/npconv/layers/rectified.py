@@ -26,39 +26,35 @@ def forward(layers: list[Layer], x: Array) -> Array:
     i = 0
     while i < len(layers):
         layer, after = layers[i], layers[i + 1] if i + 1 < len(layers) else None
-        if type(after) is ReLU and _is_plain(after, "forward") and _is_plain(layer, "forward"):
-            if type(layer) in _ACTIVATING:
-                x = layer.forward(x, "relu")  # type: ignore[call-arg]
-                after._keep(x)
-                i += 2
-                continue
-        x = layer.forward(x)
-        i += 1
+        if type(layer) in _ACTIVATING and type(after) is ReLU and _plain("forward", layer, after):
+            x = layer.forward(x, "relu")  # type: ignore[call-arg]
+            after._keep(x)
+            i += 2
+        else:
+            x = layer.forward(x)
+            i += 1
     return x
 
 
 def backward(layers: list[Layer], grad: Array) -> Array:
     """Run the layers' ``backward``, the last layer's first."""
-    i, ours = len(layers) - 1, False
+    i, ours = len(layers) - 1, False  # whether `grad` is an array that only we know
     while i >= 0:
         layer, before = layers[i], layers[i - 1] if i > 0 else None
-        if type(layer) is ReLU and ours and _is_plain(layer, "backward"):
-            grad = layer.backward(grad, overwrite=True)
-            i -= 1
+        if type(layer) is MaxPool2d and type(before) is ReLU and _plain("backward", layer, before):
+            before._recall()  # had a forward pass, too
+            grad, ours = layer.backward(grad, rectified=True), True
+            i -= 2
             continue
-        if type(layer) is MaxPool2d and type(before) is ReLU:
-            if _is_plain(layer, "backward") and _is_plain(before, "backward"):
-                before._recall()  # had a forward pass, too
-                grad = layer.backward(grad, rectified=True)
-                ours = True
-                i -= 2
-                continue
-        grad = layer.backward(grad)
-        ours = type(layer) in _ACTIVATING and _is_plain(layer, "backward")
+        if ours and type(layer) is ReLU and _plain("backward", layer):
+            grad = layer.backward(grad, overwrite=True)
+        else:
+            grad = layer.backward(grad)
+            ours = type(layer) in _ACTIVATING and _plain("backward", layer)
         i -= 1
     return grad
 
 
-def _is_plain(layer: Layer, method: str) -> bool:
-    """Whether nobody watches the method of this one layer."""
-    return method not in layer.__dict__
+def _plain(method: str, *layers: Layer) -> bool:
+    """Whether nobody watches the method of these very layers."""
+    return not any(method in layer.__dict__ for layer in layers)
