@@ -12,7 +12,7 @@
 
 #include "conv_plan.h"
 
-enum { NPC_COST_BATCH = 16 };
+enum { NPC_COST_BATCH = 4 };
 
 /* Predicted seconds for an image of an algorithm that accepts the problem; < 0 where nothing is
  * known. */
