@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 from strategies import Form, forms, make
 
@@ -59,14 +60,17 @@ class WindowCase:
         return getattr(of, name.replace("#", f"{self.ndim}d"))(*arguments, **settings)
 
     def define(self, name: str, *arguments: Any, **settings: Any) -> Any:
-        return self.run(name, *arguments, of=reference, **settings)
+        """What the reference gives; passes over windows that step over a small input."""
+        try:
+            return self.run(name, *arguments, of=reference, **settings)
+        except ValueError as error:
+            assume("wholly in the padding" not in str(error))
+            raise
 
 
 @st.composite
-def window_cases(
-    draw: st.DrawFn, largest_pad: int = 4, within_window: bool = False, dtypes: Any = None
-) -> WindowCase:
-    """Any windows that fit the padded image; with padding less than a window if asked for."""
+def window_cases(draw: st.DrawFn, largest_pad: int = 4, dtypes: Any = None) -> WindowCase:
+    """Any windows that fit the padded image, with padding less than a window."""
     ndim = draw(st.sampled_from((2, 1, 3)))
     sizes = {1: 40, 2: 14, 3: 7}[ndim]
 
@@ -76,7 +80,7 @@ def window_cases(
     kernel = each(st.integers(1, 4))
     dilation = each(st.integers(1, 3)) if draw(st.booleans()) else (1,) * ndim
     window = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    most = [min(largest_pad, w - 1) if within_window else largest_pad for w in window]
+    most = [min(largest_pad, w - 1) for w in window]
     padding = tuple((draw(st.integers(0, m)), draw(st.integers(0, m))) for m in most)
     size = tuple(
         max(n, w - sum(p))

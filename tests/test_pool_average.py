@@ -51,16 +51,34 @@ def test_what_is_counted(library: Any) -> None:
 
 @both
 def test_three_rules_for_the_number_of_windows(library: Any) -> None:
-    # Windows of 2 at stride 3 over  0 1 2 3 4 | 0 0 : at 0 and 3, with ceil a third at 6, which
-    # starts in the padding behind: only "cover_all" keeps it.
-    x = image([1, 2, 3, 4, 5])
-    pool: dict[str, Any] = {"kernel_size": (1, 2), "stride": (1, 3), "padding": ((0, 0), (0, 2))}
-    assert_same_values(library.avg_pool2d(x, **pool), image([1.5, 4.5]))
-    assert_same_values(library.avg_pool2d(x, **pool, ceil_mode=True), image([1.5, 4.5]))
-    y = library.avg_pool2d(x, **pool, ceil_mode="cover_all")
-    assert_same_values(y, image([1.5, 4.5, 0]))
-    y = library.avg_pool2d(x, **pool, ceil_mode="cover_all", count_include_pad=False)
-    assert_same_values(y, image([1.5, 4.5, 0]))
+    # Windows of 3 at stride 4 over  1 2 3 4 5 6 : at 0, with ceil at 4 too. At stride 6 and with
+    # padding behind, the second one starts in that: "cover_all" keeps it, and is refused.
+    x = image([1, 2, 3, 4, 5, 6])
+    pool: dict[str, Any] = {"kernel_size": (1, 3)}
+    assert_same_values(library.avg_pool2d(x, stride=4, **pool), image([2]))
+    for rule in (True, "cover_all"):
+        y = library.avg_pool2d(x, stride=4, **pool, ceil_mode=rule)
+        assert_same_values(y, image([2, 5.5]))
+    pool["padding"] = ((0, 0), (0, 1))
+    assert_same_values(library.avg_pool2d(x, stride=6, **pool, ceil_mode=True), image([2]))
+    with pytest.raises(ValueError, match="wholly in the padding along W"):
+        library.avg_pool2d(x, stride=6, **pool, ceil_mode="cover_all")
+
+
+@both
+@pytest.mark.parametrize("pool", ["avg_pool2d", "lp_pool2d"])
+def test_padding_is_less_than_the_window(library: Any, pool: str) -> None:
+    """As for maxima: a mean of nothing is no number."""
+    x, norm = image([1, 2, 3]), (2,) if pool == "lp_pool2d" else ()
+    run, back = getattr(library, pool), getattr(library, f"{pool}_backward")
+    for padding in ((0, 2), ((0, 0), (0, 2))):
+        with pytest.raises(ValueError, match="padding must be smaller than the window along W"):
+            run(x, *norm, (1, 2), padding=padding)
+    if not norm:
+        with pytest.raises(ValueError, match="padding must be smaller than the window along W"):
+            back(x, x.shape, (1, 2), padding=(0, 2))
+        y = run(x, (1, 2), padding=(0, 2), padding_mode="edge")  # that is made of elements
+        assert_same_values(y, image([1, 1.5, 3]))
 
 
 @both
@@ -194,6 +212,7 @@ def test_bits_for_any_threads_split_and_memory(
 def test_gradient_is_the_adjoint(case: WindowCase, rule: dict[str, Any]) -> None:
     """<avg(x), g> = <x, dx>, for small integers up to the rounding of the quotients."""
     x, settings = case.x().astype("f8"), case.settings | rule
+    case.define("avg_pool#", x, **settings)
     y = case.run("avg_pool#", x, **settings)
     grad = np.random.default_rng(case.seed).integers(-4, 5, y.shape).astype("f8")
     dx = case.run("avg_pool#_backward", grad, x.shape, **settings)

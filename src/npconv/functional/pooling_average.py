@@ -312,8 +312,9 @@ def _avg_pool(
     how = options(isa=isa, num_threads=num_threads)
     rule = calls.counting(count_include_pad, divisor_override)
     given = calls.images(x, "x", ndim, layout)
+    made = padding_mode != "constant"
     geometry = pool_geometry(
-        ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
+        ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=made
     )
     border, geometry = calls.border(geometry, padding_mode)
     dtypes = calls.mean_dtypes(given.values, "x")
@@ -346,7 +347,7 @@ def _avg_pool_backward(
     shape, batched, last = calls.input_shape(input_shape, ndim, layout)
     geometry = pool_geometry(
         ndim, shape, kernel_size, stride, padding, dilation, ceil_mode,
-        input_name="input_shape", may_be_empty=True,
+        input_name="input_shape", may_be_empty=padding_mode != "constant",
     )  # fmt: skip
     errors = calls.gradients(grad, geometry.output_shape, batched, last)
     border, geometry = calls.border(geometry, padding_mode)

@@ -291,9 +291,7 @@ def _lp_pool(
     how = options(isa=isa, num_threads=num_threads)
     p = norm(norm_type)
     given = calls.images(x, "x", ndim, layout)
-    geometry = pool_geometry(
-        ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
-    )
+    geometry = pool_geometry(ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode)
     dtypes = calls.float_dtypes(given.values, "x")
     shape = geometry.output_shape
     result = calls.Result(shape, dtypes, given.batched, given.last, out, x=given.values)
@@ -318,9 +316,7 @@ def _lp_pool_backward(
     how = options(isa=isa, num_threads=num_threads)
     p = norm(norm_type)
     given = calls.images(x, "x", ndim, layout)
-    geometry = pool_geometry(
-        ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
-    )
+    geometry = pool_geometry(ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode)
     errors = calls.gradients(grad, geometry.output_shape, given.batched, given.last)
     dtypes = calls.float_dtypes(errors, "grad")
     computed, _ = dtypes

@@ -214,9 +214,7 @@ class AveragePool(Operation):
         if len(shapes[0]) != 4:
             raise ValueError(f"x has shape {shapes[0]}, expected (N, C, H, W)")
         kernel, stride, padding, ceil_mode = self.geometry[:4]
-        return pool_geometry(
-            2, shapes[0], kernel, stride, padding, 1, ceil_mode, may_be_empty=True
-        ).output_shape
+        return pool_geometry(2, shapes[0], kernel, stride, padding, 1, ceil_mode).output_shape
 
     def step(self, site: Site) -> Step:
         output = site.output

@@ -73,8 +73,9 @@ def _avg_pool(ndim: int) -> Function:
         """Sum of every window over the number of its elements, padding counted or not."""
         rule = calls.counting(count_include_pad, divisor_override)
         given = calls.images(x, "x", ndim, layout)
+        made = padding_mode != "constant"
         g = geometry.pool_geometry(
-            ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
+            ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=made
         )
         border, g = calls.border(g, padding_mode)
         if border:
@@ -106,7 +107,7 @@ def _avg_pool_backward(ndim: int) -> Function:
         shape, batched, last = calls.input_shape(input_shape, ndim, layout)
         g = geometry.pool_geometry(
             ndim, shape, kernel_size, stride, padding, dilation, ceil_mode,
-            input_name="input_shape", may_be_empty=True,
+            input_name="input_shape", may_be_empty=padding_mode != "constant",
         )  # fmt: skip
         border, g = calls.border(g, padding_mode)
         dx = _mean_backward(g, grad, batched, last, *rule)

@@ -51,7 +51,7 @@ def _lp_pool(ndim: int) -> Function:
         p = norm(norm_type)
         given = calls.images(x, "x", ndim, layout)
         g = geometry.pool_geometry(
-            ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
+            ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode
         )
         _, dtype = calls.float_dtypes(given.values, "x")
         shape = layouts.shape_given(g.output_shape, given.batched, given.last)
@@ -82,7 +82,7 @@ def _lp_pool_backward(ndim: int) -> Function:
         p = norm(norm_type)
         given = calls.images(x, "x", ndim, layout)
         g = geometry.pool_geometry(
-            ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode, may_be_empty=True
+            ndim, given.shape, kernel_size, stride, padding, dilation, ceil_mode
         )
         errors = calls.gradients(grad, g.output_shape, given.batched, given.last)
         _, dtype = calls.float_dtypes(errors, "grad")
