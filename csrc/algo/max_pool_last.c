@@ -1,22 +1,25 @@
 /* Max-pooling and its gradient where channels are innermost: a vector is channels of one pixel.
  *
- * Forward, a pixel compares the taps that lie in the image; backward, a pixel of dx asks the
- * windows that reach it. Each line is written once. */
+ * Forward, a pixel compares the taps that lie in the image; backward, each gradient is added at its
+ * index, a band of rows at a time. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../core/dtype.h"
 #include "../core/parallel.h"
-#include "../core/scratch.h"
 #include "../plan/simple_plan.h"
 #include "pool.h"
 #include "reach.h"
 
 enum {
     MAX_TAPS = 256,
-    MAX_ROWS = 1024, /* of outputs that reach a row */
-    COLUMNS = 4096,  /* pixels of dx that are done at once */
-    PIECE_BYTES = 1 << 17
+    PIECE_BYTES = 1 << 17,
+    BAND_BYTES = 1 << 19 /* of dx that are done at once */
 };
+
+typedef struct tap_place {
+    int64_t z, y, x; /* from a window's first */
+} tap_place;
 
 typedef struct job {
     const npc_pool_geometry *g;
@@ -27,7 +30,9 @@ typedef struct job {
     npc_index_kind kind;
     const npc_kernels *kernels;
     int64_t size, rows, rows_a_piece, pieces; /* rows: of the result, of an image */
-    int64_t *found;                           /* matches of each piece */
+    int64_t bands;                            /* of a slice of dx */
+    tap_place tap[MAX_TAPS];
+    int64_t *found; /* matches of each piece */
 } job;
 
 /* ---- forward ---- */
@@ -92,99 +97,78 @@ static npc_status pool_rows(void *context, int64_t piece, void *scratch)
 
 /* ---- backward ---- */
 
-typedef struct workspace {
-    int64_t *row, *row_number;
-    int32_t *reach;
-} workspace;
-
-/* The tap of output o that lies on pixel i. */
-static int64_t tap_on(const npc_axis *axis, int64_t i, int64_t o)
+/* What npc_unpool_pixels_args describes for rows [y, ...) of slice z, for indices that count in the
+ * windows of row (d, h). */
+static int64_t add_taps(const job *j, const npc_unpool_pixels_args *args, int64_t element,
+                        int64_t d, int64_t h, int64_t z, int64_t y)
 {
-    return (i - axis->first - o * axis->step) / axis->spacing;
-}
-
-/* The windows that reach pixels [x, x + count) of a row. */
-static void list_columns(const job *j, const workspace *s, int64_t x, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        const npc_reach reach = npc_reach_of(&j->axis[2], x + i);
-        s->reach[3 * i] = (int32_t)reach.first;
-        s->reach[3 * i + 1] = (int32_t)reach.count;
-        s->reach[3 * i + 2] =
-            reach.count ? (int32_t)tap_on(&j->window.axis[2], x + i, reach.first) : 0;
-    }
-}
-
-/* Taps from one of a pixel's windows to the next along an axis. */
-static int64_t tap_step(const npc_axis *axis)
-{
-    return axis->step / npc_greatest_common_divisor(axis->step, axis->spacing);
-}
-
-static npc_status unpool_rows(void *context, int64_t piece, void *scratch)
-{
-    const job *j = context;
     const npc_axis *axis = j->window.axis;
-    const int64_t c = j->g->channels, outputs = j->window.pixels, width = axis[2].extent;
-    const int64_t all = j->g->batch * j->rows;
-    const int64_t last = npc_min((piece + 1) * j->rows_a_piece, all);
-    char *cursor = scratch;
-    workspace s;
-    s.row = npc_scratch_take(&cursor, MAX_ROWS * sizeof *s.row);
-    s.row_number = npc_scratch_take(&cursor, MAX_ROWS * sizeof *s.row);
-    s.reach = npc_scratch_take(&cursor, 3 * COLUMNS * sizeof *s.reach);
-    int64_t listed = -1, found = 0;
-    for (int64_t row = piece * j->rows_a_piece; row < last; row++) {
-        const int64_t image = row / j->rows, z = row % j->rows / axis[1].extent;
-        const int64_t y = row % axis[1].extent;
-        const npc_reach slices = npc_reach_of(&j->axis[0], z);
-        const npc_reach rows = npc_reach_of(&j->axis[1], y);
-        int64_t count = 0;
-        for (int64_t i = 0; i < slices.count; i++)
-            for (int64_t k = 0; k < rows.count; k++) {
-                const int64_t d = slices.first + i * j->axis[0].spacing;
-                const int64_t h = rows.first + k * j->axis[1].spacing;
-                s.row[count] = (d * axis[1].pixels + h) * axis[2].pixels;
-                s.row_number[count++] =
-                    (tap_on(&axis[0], z, d) * axis[1].taps + tap_on(&axis[1], y, h)) * axis[2].taps;
-            }
-        for (int64_t x = 0; x < width; x += COLUMNS) {
-            const int64_t columns = npc_min(COLUMNS, width - x);
-            if (listed != x) list_columns(j, &s, x, columns);
-            listed = x;
-            const int64_t at = image * outputs * c;
-            npc_unpool_pixels_args args = {
-                .grad = j->from + at * j->size,
-                .group = c,
-                .count = columns,
-                .row_count = count,
-                .spacing = j->axis[2].spacing,
-                .number_step = tap_step(&axis[2]),
-                .position = j->kind == NPC_INDEX_FLAT ? (z * axis[1].extent + y) * width + x : -1,
-                .row = s.row,
-                .row_number = s.row_number,
-                .reach = s.reach,
-                .to = j->to + (row * width + x) * c * j->size};
-            if (j->kind == NPC_INDEX_BYTE)
-                args.index8 = (const uint8_t *)j->given + at;
+    const int64_t group = args->group, width = axis[2].extent, rows = args->limit / width;
+    const int64_t depth = npc_axis_source(&axis[0], d, 0), top = npc_axis_source(&axis[1], h, 0);
+    int64_t found = 0, i = 0;
+    for (int64_t w = 0; w < args->count; w++) {
+        const int64_t left = npc_axis_source(&axis[2], w, 0);
+        for (int64_t c = 0; c < group; c++, i++) {
+            const int64_t number = j->kind == NPC_INDEX_BYTE
+                                       ? ((const uint8_t *)j->given)[element + i]
+                                       : ((const volatile int64_t *)j->given)[element + i];
+            if (number < 0 || number >= j->window.taps) continue;
+            const tap_place *tap = &j->tap[number];
+            const int64_t row = top + tap->y - y, column = left + tap->x;
+            if (row < 0 || row >= rows || column < 0 || column >= width || depth + tap->z != z)
+                continue;
+            const int64_t at = (row * width + column) * group + c;
+            if (j->size == 4)
+                ((float *)args->to)[at] += ((const float *)args->grad)[i];
             else
-                args.index64 = (const int64_t *)j->given + at;
-            found += npc_run_unpool_pixels(j->kernels, &args);
+                ((double *)args->to)[at] += ((const double *)args->grad)[i];
+            found++;
         }
     }
-    j->found[piece] = found;
-    return NPC_OK;
+    return found;
 }
 
-static npc_status check_rows(void *context, int64_t piece, void *scratch)
+/* A band of rows of a slice of dx: adds what lies there of all rows of dy that reach it. */
+static npc_status unpool_band(void *context, int64_t piece, void *scratch)
 {
     (void)scratch;
     const job *j = context;
-    const int64_t count = j->window.pixels * j->g->channels;
-    const int64_t limit = j->kind == NPC_INDEX_FLAT ? npc_volume(j->g->input) : j->window.taps;
-    return npc_run_in_range(j->kernels, (const int64_t *)j->given + piece * count, count, limit)
-               ? NPC_OK
-               : NPC_BAD_INDEX;
+    const npc_axis *axis = j->window.axis;
+    const int64_t c = j->g->channels, width = axis[2].extent;
+    const int64_t slice = piece / j->bands, band = piece % j->bands;
+    const int64_t image = slice / axis[0].extent, z = slice % axis[0].extent;
+    const int64_t y = npc_split(axis[1].extent, j->bands, band);
+    const int64_t y_end = npc_split(axis[1].extent, j->bands, band + 1);
+    const npc_reach slices = npc_reach_of(&j->axis[0], z);
+    int64_t begin = INT64_MAX, end = 0, found = 0;
+    for (int64_t i = y; i < y_end; i++) {
+        const npc_reach rows = npc_reach_of(&j->axis[1], i);
+        if (rows.count == 0) continue;
+        begin = npc_min(begin, rows.first);
+        end = npc_max(end, rows.first + (rows.count - 1) * j->axis[1].spacing + 1);
+    }
+    char *to = j->to + (slice * axis[1].extent + y) * width * c * j->size;
+    memset(to, 0, (size_t)((y_end - y) * width * c * j->size));
+    for (int64_t i = 0; i < slices.count; i++)
+        for (int64_t h = begin; h < end; h++) {
+            const int64_t d = slices.first + i * j->axis[0].spacing;
+            const int64_t row = (image * axis[0].pixels + d) * axis[1].pixels + h;
+            const int64_t element = row * axis[2].pixels * c;
+            npc_unpool_pixels_args args = {.grad = j->from + element * j->size,
+                                           .group = c,
+                                           .count = axis[2].pixels,
+                                           .origin = (z * axis[1].extent + y) * width,
+                                           .limit = (y_end - y) * width,
+                                           .to = to};
+            if (j->kind == NPC_INDEX_FLAT) {
+                args.index = (const int64_t *)j->given + element;
+                found += npc_run_unpool_pixels(j->kernels, &args);
+            } else {
+                found += add_taps(j, &args, element, d, h, z, y);
+            }
+        }
+    j->found[piece] = found;
+    return NPC_OK;
 }
 
 /* ---- both ---- */
@@ -238,22 +222,23 @@ npc_status npc_max_pool_last_backward(const npc_pool_geometry *g, const void *gr
     npc_status status = init(&j, g, dtype, options);
     if (status != NPC_OK) return status;
     for (int i = 0; i < NPC_SPATIAL; i++) npc_reach_set(&j.axis[i], g, i, 1);
-    const double row = (double)g->input[2] * (double)g->channels;
-    cut(&j, g->input[0] * g->input[1], row * 16);
-    npc_team team = npc_make_team(options, 8.0 * row * (double)j.rows * (double)g->batch);
+    const npc_axis *axis = j.window.axis;
+    for (int64_t i = 0; i < j.window.taps; i++)
+        j.tap[i] = (tap_place){.z = i / axis[2].taps / axis[1].taps * axis[0].spacing,
+                               .y = i / axis[2].taps % axis[1].taps * axis[1].spacing,
+                               .x = i % axis[2].taps * axis[2].spacing};
+    const double slice = (double)g->input[1] * (double)g->input[2] * (double)g->channels;
+    j.bands = (int64_t)npc_min(slice * (double)j.size / BAND_BYTES + 1, g->input[1]);
+    j.pieces = g->batch * g->input[0] * j.bands;
+    npc_team team = npc_make_team(options, 8.0 * slice * (double)g->input[0] * (double)g->batch);
     if (g->channels > 0 && j.pieces > 0) {
         j.found = calloc((size_t)j.pieces, sizeof *j.found);
         if (!j.found) return NPC_NO_MEMORY;
-        if (kind != NPC_INDEX_BYTE) status = npc_parallel_for(&team, g->batch, 0, check_rows, &j);
-        if (status == NPC_OK) {
-            const size_t scratch =
-                2 * MAX_ROWS * sizeof(int64_t) + 3 * COLUMNS * sizeof(int32_t) + 256;
-            status = npc_parallel_for(&team, j.pieces, scratch, unpool_rows, &j);
-        }
+        status = npc_parallel_for(&team, j.pieces, 0, unpool_band, &j);
         int64_t found = 0;
         for (int64_t i = 0; status == NPC_OK && i < j.pieces; i++) found += j.found[i];
         if (status == NPC_OK && found != g->batch * j.window.pixels * g->channels)
-            status = NPC_BAD_INDEX; /* one that no pixel of its window has asked for */
+            status = NPC_BAD_INDEX; /* one that lies in no row that its window reaches */
         free(j.found);
     }
     npc_simple_info(info, "max_pool_backward", j.kernels, &team);

@@ -90,18 +90,13 @@ typedef struct npc_max_pixels_args {
 } npc_max_pixels_args;
 typedef void npc_max_pixels_fn(const npc_max_pixels_args *args);
 
-/* Its gradient: pixel w of a row of `to` is the sum of grad[at] over r < row_count and i < reach[3
- * w
- * + 1], at = (row[r] + reach[3 w] + i * spacing) * group, where the index of `at` is position + w,
- * or if position is negative row_number[r] + reach[3 w + 2] - i * number_step. Returns how many
- * indices did so; those of index64, if that is given, are below 2^31. */
+/* Its gradient: adds grad[w * group + c], w < count, c < group, to to[(index[w * group + c] -
+ * origin)
+ * * group + c], in order, where that difference is in [0, limit). Returns how many are. */
 typedef struct npc_unpool_pixels_args {
     const void *grad;
-    const int64_t *index64;
-    const uint8_t *index8;
-    int64_t group, count, row_count, spacing, number_step, position;
-    const int64_t *row, *row_number;
-    const int32_t *reach;
+    const int64_t *index;
+    int64_t group, count, origin, limit;
     void *to;
 } npc_unpool_pixels_args;
 typedef int64_t npc_unpool_pixels_fn(const npc_unpool_pixels_args *args);

@@ -52,39 +52,23 @@ void NPC_NAME(max_pixels)(const npc_max_pixels_args *args)
         NPC_V(max_pixels_indices)(args, 0);
 }
 
-NPC_INLINE int64_t NPC_V(unpool_pixels_body)(const npc_unpool_pixels_args *args, const int bytes)
-{
-    const int64_t group = args->group;
-    int64_t found = 0;
-    for (int64_t w = 0; w < args->count; w++) {
-        const int32_t *reach = args->reach + 3 * w;
-        for (int64_t c = 0; c < group; c += NPC_LANES) {
-            const int lanes = (int)npc_min(NPC_LANES, group - c);
-            const uint32_t exist = (1u << lanes) - 1;
-            NPC_VEC sum = NPC_V(zero)();
-            for (int64_t r = 0; r < args->row_count; r++) {
-                int64_t at = (args->row[r] + reach[0]) * group + c;
-                int64_t wanted = args->row_number[r] + reach[2];
-                for (int32_t i = 0; i < reach[1]; i++) {
-                    const NPC_V(ints) index = bytes ? NPC_V(load_bytes)(args->index8 + at, lanes)
-                                                    : NPC_V(load_int64)(args->index64 + at, lanes);
-                    const int64_t here = args->position < 0 ? wanted : args->position + w;
-                    const NPC_V(mask) won = NPC_V(int_equal)(index, NPC_V(int_broadcast)(here));
-                    const NPC_VEC grad = NPC_V(load_first)((const NPC_T *)args->grad + at, lanes);
-                    sum = NPC_V(add_where)(won, sum, grad);
-                    found += __builtin_popcount(NPC_V(mask_bits)(won) & exist);
-                    at += args->spacing * group;
-                    wanted -= args->number_step;
-                }
-            }
-            NPC_V(store_first)((NPC_T *)args->to + w * group + c, sum, lanes);
-        }
-    }
-    return found;
-}
-
 NPC_DECLARE(unpool_pixels);
 int64_t NPC_NAME(unpool_pixels)(const npc_unpool_pixels_args *args)
 {
-    return args->index8 ? NPC_V(unpool_pixels_body)(args, 1) : NPC_V(unpool_pixels_body)(args, 0);
+    const int64_t group = args->group;
+    const uint64_t origin = (uint64_t)args->origin, limit = (uint64_t)args->limit;
+    int64_t found = 0;
+    for (int64_t w = 0; w < args->count; w++) {
+        const int64_t *index = args->index + w * group;
+        const NPC_T *grad = (const NPC_T *)args->grad + w * group;
+        NPC_T *to = args->to;
+        for (int64_t c = 0; c < group; c++) {
+            /* Looked at once, for another thread of the caller's may write to it meanwhile. */
+            const uint64_t at = (uint64_t)((const volatile int64_t *)index)[c] - origin;
+            if (NPC_UNLIKELY(at >= limit)) continue;
+            to[(int64_t)at * group + c] += grad[c];
+            found++;
+        }
+    }
+    return found;
 }
