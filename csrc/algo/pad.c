@@ -10,6 +10,8 @@
 #include "../plan/simple_plan.h"
 #include "integer_read.h"
 
+enum { BLOCK_BYTES = 128 * 1024, BORDER = 128 };
+
 typedef struct job {
     const npc_pad_geometry *geometry;
     int64_t out_shape[NPC_MAX_RANK];
@@ -22,9 +24,9 @@ typedef struct job {
     npc_dtype dtype;
     const npc_kernels *kernels;
     int64_t rows, block; /* rows of the result, in all and in a piece */
+    int listed;          /* the items of a row's border are in ... */
+    int32_t border[BORDER];
 } job;
-
-enum { BLOCK_BYTES = 128 * 1024 };
 
 static int64_t modulo(int64_t a, int64_t n)
 {
@@ -139,6 +141,35 @@ static void fill_constant(const job *j, char *to, int64_t count, const char *val
     for (int64_t i = 0; i < count; i++) memcpy(to + i * j->item_size, value, (size_t)j->item_size);
 }
 
+/* Items of a row's centre, one by one. */
+static void copy_listed(const job *j, char *to, const char *centre, const int32_t *item,
+                        int64_t count)
+{
+    if (j->item_size == sizeof(uint32_t)) /* constant sizes, which compilers make fast */
+        for (int64_t i = 0; i < count; i++) memcpy(to + i * 4, centre + (int64_t)item[i] * 4, 4);
+    else if (j->item_size == sizeof(uint64_t))
+        for (int64_t i = 0; i < count; i++) memcpy(to + i * 8, centre + (int64_t)item[i] * 8, 8);
+    else
+        for (int64_t i = 0; i < count; i++)
+            memcpy(to + i * j->item_size, centre + (int64_t)item[i] * j->item_size,
+                   (size_t)j->item_size);
+}
+
+/* Which items of a row stand in its border, unless those are many. */
+static void list_border(job *j)
+{
+    const npc_pad_geometry *g = j->geometry;
+    const int last = g->rank - 1;
+    const int64_t n = g->shape[last], before = g->before[last], after = g->after[last];
+    if (g->mode == NPC_PAD_CONSTANT || n == 0 || n > INT32_MAX || before > BORDER ||
+        after > BORDER - before)
+        return;
+    j->listed = 1;
+    for (int64_t i = 0; i < before; i++) j->border[i] = (int32_t)source_of(g->mode, i - before, n);
+    for (int64_t i = 0; i < after; i++)
+        j->border[before + i] = (int32_t)source_of(g->mode, n + i, n);
+}
+
 /* The constant for output positions outside along `axis`. */
 static const char *value_of(const job *j, int axis, int behind)
 {
@@ -175,7 +206,13 @@ static void pad_row(const job *j, int64_t row, const int64_t *position)
         fill_constant(j, centre + n * j->item_size, after, value_of(j, last, 1));
         return;
     }
-    for (int64_t i = 0; i < before; i++) /* the centre is there already, in native order */
+    /* The centre is there already, in native order. */
+    if (j->listed) {
+        copy_listed(j, to, centre, j->border, before);
+        copy_listed(j, centre + n * j->item_size, centre, j->border + before, after);
+        return;
+    }
+    for (int64_t i = 0; i < before; i++)
         memcpy(to + i * j->item_size, centre + source_of(g->mode, i - before, n) * j->item_size,
                (size_t)j->item_size);
     for (int64_t i = n; i < n + after; i++)
@@ -332,6 +369,7 @@ npc_status npc_pad(const npc_pad_geometry *g, const char *x, const int64_t *x_st
     npc_status status = init(&j, g);
     if (status == NPC_OK) status = npc_simple_kernels(options, NPC_F32, &j.kernels);
     if (status != NPC_OK) return status;
+    list_border(&j);
     const int64_t rows = row_count(j.out_shape, g->rank), length = j.out_shape[g->rank - 1];
     npc_team team = npc_make_team(options, 2.0 * (double)rows * (double)length);
     const npc_status done =
