@@ -27,7 +27,11 @@ enum {
     MAX_DILATION = 64,
     FEW_CHANNELS = 8,
     MIN_BLOCK = 16,
-    INPUT_BYTES = 2800 * 1024, /* of a block's transformed input */
+    /* Of a block's transformed input: a block stays in L2 with all weights where those are few, and
+     * is large where weights come from far for every block. */
+    NEAR_INPUT_BYTES = 700 * 1024,
+    FAR_INPUT_BYTES = 2800 * 1024,
+    NEAR_WEIGHT_BYTES = 1 << 20,
     CLOSE_BYTES = 4 << 20, /* of weights for few tiles: more are transformed faster than fetched */
     SKEW = 64 /* bytes between points, lest they compete for the same sets of the cache */
 };
@@ -247,7 +251,9 @@ static void plan(npc_winograd_job *j, int threads)
     plan_weights(j);
     j->depth = npc_ceil_div(view->channels, lanes) * lanes;
 
-    const int64_t fitting = INPUT_BYTES / (j->points * j->depth * size);
+    const int near = (int64_t)j->weight_bytes * j->panels <= NEAR_WEIGHT_BYTES;
+    const int64_t fitting =
+        (near ? NEAR_INPUT_BYTES : FAR_INPUT_BYTES) / (j->points * j->depth * size);
     const int64_t most = npc_max(MIN_BLOCK, npc_min(NPC_WINOGRAD_MAX_BLOCK, fitting));
     const int64_t total = j->batch * across->tiles * along->tiles;
     npc_winograd_choose_units(j, most, 8 * threads);
