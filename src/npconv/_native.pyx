@@ -108,6 +108,8 @@ cdef object _look_up(dict table, str what, object name):
 
 
 cdef int _read_options(npc_options *to, tuple options) except -1:
+    if len(options) < 4:
+        raise ValueError(f"options has {len(options)} entries, expected at least 4")
     to.algorithm = _look_up(_algorithm_ids, "algorithm", options[0])
     to.isa = _look_up(_isa_ids, "isa", options[1])
     to.num_threads = options[2]

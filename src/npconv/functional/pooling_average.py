@@ -48,7 +48,8 @@ def avg_pool2d(
     stride : int or (int, int), optional
         The step between windows; `kernel_size` if not given.
     padding : int, (int, int), ((top, bottom), (left, right)), "same" or "valid"
-        How many zeros surround the images. "same" makes the output ceil(input / stride) long.
+        How many zeros surround the images; fewer than a window covers, or there would be windows
+        without an element. "same" makes the output ceil(input / stride) long.
     ceil_mode : bool or "cover_all"
         Round the number of windows up, so that the last one may reach past the padding behind the
         image. With True, as PyTorch and ONNX have it, a window that would start there is dropped;
@@ -79,7 +80,7 @@ def avg_pool2d(
     TypeError
         If an argument has the wrong type, or x is not of these dtypes.
     ValueError
-        If shapes, sizes or options do not fit together.
+        If shapes, sizes or options do not fit together, or a window lies wholly in the padding.
 
     Examples
     --------
