@@ -373,4 +373,4 @@ static void features(const npc_conv_problem *problem, double *feature)
 }
 
 const npc_conv_algorithm npc_conv_channels_last = {"channels_last", declines, run, features,
-                                                   prepared_bytes,  prepare,  0,   {0}};
+                                                   prepared_bytes,  prepare,  {0}, {0}};

@@ -263,4 +263,4 @@ static void features(const npc_conv_problem *problem, double *feature)
 }
 
 const npc_conv_algorithm npc_conv_input_grad_last = {
-    "input_grad_last", declines, run, features, NULL, NULL, 0, {0}};
+    "input_grad_last", declines, run, features, NULL, NULL, {0}, {0}};

@@ -144,5 +144,5 @@ static void features(const npc_conv_problem *problem, double *feature)
     feature[RESULTS] = channels * npc_count(g->output);
 }
 
-const npc_conv_algorithm npc_conv_depthwise = {"depthwise", declines, run, features,
-                                               NULL,        NULL,     10,  {0}};
+const npc_conv_algorithm npc_conv_depthwise = {"depthwise", declines, run,          features,
+                                               NULL,        NULL,     {10, 10, 10}, {0}};

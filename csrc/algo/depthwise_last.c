@@ -219,4 +219,4 @@ static void features(const npc_conv_problem *problem, double *feature)
 }
 
 const npc_conv_algorithm npc_conv_depthwise_last = {
-    "depthwise_last", declines, run_problem, features, NULL, NULL, 0, {0}};
+    "depthwise_last", declines, run_problem, features, NULL, NULL, {0}, {0}};

@@ -127,5 +127,6 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_direct = {"direct", declines, run, npc_direct_features,
-                                            NULL,     NULL,     3,   {0, 0, NPC_WEIGHT_GRAD_ONCE}};
+const npc_conv_algorithm npc_conv_direct = {
+    "direct", declines, run,         npc_direct_features,
+    NULL,     NULL,     {3, 3, 1.5}, {0, 0, NPC_WEIGHT_GRAD_ONCE}};

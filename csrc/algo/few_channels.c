@@ -409,5 +409,5 @@ static void features(const npc_conv_problem *problem, double *feature)
     if (results * size > STREAM_BYTES) feature[FAR] = results;
 }
 
-const npc_conv_algorithm npc_conv_few_channels = {"few_channels", declines, run, features,
-                                                  NULL,           NULL,     4,   {0}};
+const npc_conv_algorithm npc_conv_few_channels = {"few_channels", declines, run,       features,
+                                                  NULL,           NULL,     {4, 4, 4}, {0}};

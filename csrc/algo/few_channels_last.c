@@ -395,4 +395,4 @@ static npc_status prepare(npc_conv_problem *problem, void *to)
 }
 
 const npc_conv_algorithm npc_conv_few_channels_last = {"few_channels_last", declines, run, features,
-                                                       prepared_bytes,      prepare,  0,   {0}};
+                                                       prepared_bytes,      prepare,  {0}, {0}};

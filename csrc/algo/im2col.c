@@ -309,5 +309,5 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_im2col = {"im2col", declines, run, npc_im2col_features,
-                                            NULL,     NULL,     3,   {0}};
+const npc_conv_algorithm npc_conv_im2col = {"im2col", declines, run,          npc_im2col_features,
+                                            NULL,     NULL,     {3, 1.35, 3}, {0}};

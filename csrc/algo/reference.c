@@ -200,4 +200,4 @@ static void features(const npc_conv_problem *problem, double *feature)
 }
 
 const npc_conv_algorithm npc_conv_reference = {"reference", declines, run, features,
-                                               NULL,        NULL,     0,   {0}};
+                                               NULL,        NULL,     {0}, {0}};

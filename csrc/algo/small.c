@@ -182,4 +182,4 @@ static const char *declines(const npc_conv_problem *problem)
     return NULL;
 }
 
-const npc_conv_algorithm npc_conv_small = {"small", declines, run, NULL, NULL, NULL, 0, {0}};
+const npc_conv_algorithm npc_conv_small = {"small", declines, run, NULL, NULL, NULL, {0}, {0}};

@@ -28,7 +28,7 @@ double npc_conv_seconds(const npc_conv_problem *problem, const npc_conv_algorith
         seconds = image + call / (batch < 1 ? 1 : batch);
     else
         seconds = sqrt((image + call) * (image + call / NPC_COST_BATCH));
-    if (problem->channels_last && algorithm->channels_last_factor > 0)
-        seconds *= algorithm->channels_last_factor;
+    const double factor = algorithm->channels_last_factor[problem->operation];
+    if (problem->channels_last && factor > 0) seconds *= factor;
     return seconds > 0 ? 1e-9 * seconds : -1;
 }

@@ -34,8 +34,8 @@ typedef struct npc_conv_algorithm {
      * depend on neither batch nor team; and what fills them, arrays->weight being there only. */
     int64_t (*prepared_bytes)(const npc_conv_problem *problem);
     npc_status (*prepare)(npc_conv_problem *problem, void *to);
-    /* How many times as long it takes where channels come last, or 0: no longer. */
-    double channels_last_factor;
+    /* By operation, how many times as long it takes where channels come last, or 0: no longer. */
+    double channels_last_factor[NPC_OPERATION_COUNT];
     /* By operation, the features that a call counts once, however many images it has, as bits, the
      * first feature's the lowest; 0: only the first, the call. */
     unsigned once[NPC_OPERATION_COUNT];
