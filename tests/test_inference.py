@@ -24,6 +24,7 @@ from npconv.layers import (
     DenseBlock,
     Dropout,
     Flatten,
+    GlobalAvgPool2d,
     Identity,
     Layer,
     LeakyReLU,
@@ -175,6 +176,10 @@ NETS: dict[str, tuple[Callable[[], Container], list[str]]] = {
             conv(4, 6, 1), AvgPool2d(2), conv(6, 4, 1), AvgPool2d(2, 1, 1), AdaptiveAvgPool2d(2)
         ),
         ["AveragePool", "Convolution", "Convolution", "AveragePool", "AdaptiveAveragePool"],
+    ),
+    "global average": (
+        lambda: Sequential(conv(4, 6), GlobalAvgPool2d(), conv(6, 2, 1)),
+        ["Convolution", "AdaptiveAveragePool", "Convolution"],
     ),
     "other layers": (
         lambda: Sequential(

@@ -1,11 +1,12 @@
 # Short cuts for hot calls, included by _native.pyx.
 #
 # The Python functions in npconv.functional are the definition of every operation, and
-# the geometry module of every size. For a small convolution they take ten times as long as the arithmetic,
-# so what is exported are builtin functions that look at their arguments here: where all of them
-# are of the usual kind (plain, native arrays of one dtype, exact ints, default options), the sizes
-# are computed in C and the C core is called. Anything else, and so every error, is left to the
-# Python function, which gets the same arguments. tests/test_short_calls.py holds the two together.
+# npconv.geometry of every size. For a small convolution they take ten times as long as the
+# arithmetic, so what is exported are builtin functions that look at their arguments here: where
+# all of them are of the usual kind (plain, native arrays of one dtype, exact ints, default
+# options), the sizes are computed in C and the C core is called. Anything else, and so every
+# error, is left to the Python function, which gets the same arguments. tests/test_short_calls.py
+# holds the two together.
 
 from cpython.object cimport PyObject
 from libc.stdlib cimport malloc
@@ -35,7 +36,7 @@ cdef enum: LARGEST = 1 << 30
 # Below this, some microseconds, giving the GIL away and looking for signals takes longer than the
 # work.
 cdef double BRIEF_FLOPS = 1e5
-# Arrays of more bytes, were they of doubles, are left to the geometry module to refuse.
+# Arrays of more bytes, were they of doubles, are left to npconv.geometry to refuse.
 cdef double LARGEST_TOTAL = 1e18
 
 cdef struct short_call_data:
@@ -200,7 +201,7 @@ cdef inline bint _short_bias(PyObject *value, npc_dtype dtype, int64_t length,
 
 cdef inline bint _short_axis(int64_t n, int64_t k, int64_t *output, int64_t *stride,
                              int64_t *dilation, int64_t pad) noexcept:
-    """One axis as the geometry module computes it; every term is at most 2**60."""
+    """One axis as npconv.geometry computes it; every term is at most 2**60."""
     cdef int64_t window = dilation[0] * (k - 1) + 1, padded = n + 2 * pad
     if window > padded:
         return False

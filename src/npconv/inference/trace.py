@@ -129,6 +129,11 @@ def _adaptive_avg_pool2d(layer: layers.AdaptiveAvgPool2d, graph: Graph, x: int, 
     return graph.add(op.AdaptiveAveragePool(layer._output_size), [x], path)
 
 
+@traces(layers.GlobalAvgPool2d)
+def _global_avg_pool2d(layer: layers.GlobalAvgPool2d, graph: Graph, x: int, path: str) -> int:
+    return graph.add(op.AdaptiveAveragePool(1), [x], path)
+
+
 @traces(layers.Flatten)
 def _flatten(layer: layers.Flatten, graph: Graph, x: int, path: str) -> int:
     return graph.add(op.Flat(), [x], path)
