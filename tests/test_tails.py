@@ -16,7 +16,14 @@ each_isa = pytest.mark.parametrize("isa", ISAS)
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 # Input shape without the batch, kernel: more than one sum of dot products, padding, two axes.
-CASES = [((1500, 7, 7), 1), ((40, 7, 7), 3), ((150, 3, 3), 1), ((130, 6, 6), 1), ((9, 5, 13), 5)]
+CASES = [
+    ((1500, 7, 7), 1),
+    ((40, 7, 7), 3),
+    ((150, 3, 3), 1),
+    ((130, 6, 6), 1),
+    ((9, 5, 13), 5),
+    ((130, 14, 13), 1),  # 7 x 7 at a stride of 2
+]
 BATCH = 5  # more images than a piece of work holds
 
 
@@ -66,14 +73,26 @@ def test_same_bits_in_any_batch_on_any_threads(
 
 
 @each_isa
-def test_what_follows_the_sum(isa: str) -> None:
-    x, weight, bias, settings = problem((40, 7, 7), 3, "float32")
-    add = integers((BATCH, 29, 7, 7), "float32", 5)
-    how = {**settings, "activation": "relu", "add": add}
-    y = npconv.conv2d(x, weight, bias, **how, algorithm="direct", isa=isa)
-    assert_same_values(y, reference.conv2d(x, weight, bias, **how))
-    npconv.conv2d(x, weight, bias, **how, algorithm="direct", isa=isa, out=add)
-    assert_same_values(add, y)
+@each_dtype
+@pytest.mark.parametrize("batch", [1, BATCH])
+@pytest.mark.parametrize(("shape", "size"), CASES)
+def test_what_follows_the_sum(
+    shape: tuple[int, ...], size: int, batch: int, dtype: str, isa: str
+) -> None:
+    x, weight, bias, settings = problem(shape, size, dtype)
+    x = x[:batch]
+    for stride in (1, 2):
+        settings["stride"] = stride
+        expected = reference.conv2d(x, weight, bias, **settings, activation="relu")
+        how = {**settings, "activation": "relu", "algorithm": "direct", "isa": isa}
+        assert_same_values(npconv.conv2d(x, weight, bias, **how), expected)
+        add = integers(expected.shape, dtype, 5)
+        y = npconv.conv2d(x, weight, bias, **how, add=add)
+        assert_same_values(
+            y, reference.conv2d(x, weight, bias, **settings, activation="relu", add=add)
+        )
+        npconv.conv2d(x, weight, bias, **how, add=add, out=add)
+        assert_same_values(add, y)
 
 
 @each_isa

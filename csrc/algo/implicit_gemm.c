@@ -263,7 +263,9 @@ static void run_unit(const job *j, piece_tiles *p, int64_t unit, int64_t next_pi
         panel->c = in_place ? npc_run_address(target, &p->tile[t].run[0], channel) : p->stage[t];
         panel->c_stride_bytes = in_place ? target->stride[1] : stage_pitch(&p->tile[t]) * size;
         panel->part.rows = 0;
-        if (gemm->finish.needed && !p->tile[t].border && is_of_one_image(&p->tile[t]))
+        /* Tails are finished in the end: see npc_panel_multiply. */
+        if (gemm->finish.needed && p->tile[t].vecs > 0 && !p->tile[t].border &&
+            is_of_one_image(&p->tile[t]))
             panel->part = find_part(j, &p->tile[t], 0, channel, rows, panel);
     }
     for (; product.first < j->blocks; product.first = product.last) {
