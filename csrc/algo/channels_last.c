@@ -325,18 +325,6 @@ static npc_status run(npc_conv_problem *problem)
     return status;
 }
 
-static int64_t prepared_bytes(const npc_conv_problem *problem)
-{
-    const npc_channels_last l = npc_channels_last_of(problem);
-    return npc_channels_last_bytes(&l, problem);
-}
-
-static npc_status prepare(npc_conv_problem *problem, void *to)
-{
-    const npc_channels_last l = npc_channels_last_of(problem);
-    return npc_channels_last_pack(&l, problem, to);
-}
-
 static const char *declines(const npc_conv_problem *problem)
 {
     const npc_conv_geometry *g = problem->geometry;
@@ -372,5 +360,6 @@ static void features(const npc_conv_problem *problem, double *feature)
     if (l.taps > 1) feature[REORDERED] = feature[WEIGHTS];
 }
 
-const npc_conv_algorithm npc_conv_channels_last = {"channels_last", declines, run, features,
-                                                   prepared_bytes,  prepare,  {0}, {0}};
+const npc_conv_algorithm npc_conv_channels_last = {
+    "channels_last",           declines, run, features, npc_channels_last_prepared_bytes,
+    npc_channels_last_prepare, {0},      {0}};

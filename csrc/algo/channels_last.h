@@ -31,6 +31,9 @@ NPC_INLINE int64_t npc_channels_last_vector(const npc_channels_last *l, int64_t 
  */
 int64_t npc_channels_last_bytes(const npc_channels_last *l, const npc_conv_problem *problem);
 npc_status npc_channels_last_pack(const npc_channels_last *l, npc_conv_problem *problem, char *to);
+/* The same for npc_conv_algorithm. */
+int64_t npc_channels_last_prepared_bytes(const npc_conv_problem *problem);
+npc_status npc_channels_last_prepare(npc_conv_problem *problem, void *to);
 
 /* One panel of a group, with `stage` of so many bytes as working memory. */
 size_t npc_channels_last_stage_bytes(const npc_channels_last *l);

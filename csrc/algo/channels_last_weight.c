@@ -87,3 +87,15 @@ char *npc_channels_last_bias(const npc_channels_last *l, npc_conv_problem *probl
     }
     return memory;
 }
+
+int64_t npc_channels_last_prepared_bytes(const npc_conv_problem *problem)
+{
+    const npc_channels_last l = npc_channels_last_of(problem);
+    return npc_channels_last_bytes(&l, problem);
+}
+
+npc_status npc_channels_last_prepare(npc_conv_problem *problem, void *to)
+{
+    const npc_channels_last l = npc_channels_last_of(problem);
+    return npc_channels_last_pack(&l, problem, to);
+}

@@ -382,17 +382,6 @@ static void features(const npc_conv_problem *problem, double *feature)
     feature[WEIGHTS] = (double)(l.groups * l.rows) * (double)l.depth;
 }
 
-static int64_t prepared_bytes(const npc_conv_problem *problem)
-{
-    const npc_channels_last l = npc_channels_last_of(problem);
-    return npc_channels_last_bytes(&l, problem);
-}
-
-static npc_status prepare(npc_conv_problem *problem, void *to)
-{
-    const npc_channels_last l = npc_channels_last_of(problem);
-    return npc_channels_last_pack(&l, problem, to);
-}
-
-const npc_conv_algorithm npc_conv_few_channels_last = {"few_channels_last", declines, run, features,
-                                                       prepared_bytes,      prepare,  {0}, {0}};
+const npc_conv_algorithm npc_conv_few_channels_last = {
+    "few_channels_last",       declines, run, features, npc_channels_last_prepared_bytes,
+    npc_channels_last_prepare, {0},      {0}};
