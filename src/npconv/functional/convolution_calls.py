@@ -223,7 +223,7 @@ def run_backward(
     mode = checks.padding_mode(padding_mode)
     last = checks.channels_last(layout, ndim)
     how = layouts.told(options(algorithm, isa, num_threads, precision), last)
-    need_dx, need_dweight, need_dbias = three_flags(needs)
+    need_dx, need_dweight, need_dbias = checks.three_flags(needs)
     images, batched = checks.batched(x, "x", ndim, last)
     filters = checks.weight(weight, ndim)
     geometry = conv_geometry(ndim, images.shape, filters.shape, stride, padding, dilation, groups)
@@ -250,12 +250,3 @@ def _output_grad(grad: object, geometry: ConvGeometry, batched: bool, last: bool
     expected = layouts.shape_given(geometry.output_shape, batched, last)
     checks.same_shape(checked, "grad", expected, _OUTPUT)
     return layouts.channels_first(checked, batched, last)
-
-
-def three_flags(needs: object) -> list[bool]:
-    """Check which of the gradients are needed."""
-    if not isinstance(needs, (tuple, list)) or len(needs) != 3:
-        raise ValueError(
-            f"needs must be three bools (dx, dweight, dbias), got {checks.show(needs)}"
-        )
-    return [checks.flag(item, "needs") for item in needs]

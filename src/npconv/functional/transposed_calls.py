@@ -13,7 +13,7 @@ import numpy as np
 from npconv import checks, layouts
 from npconv.checks import TRANSPOSED_WEIGHT_AXES, Array
 from npconv.functional import convolution_stages as stages
-from npconv.functional.convolution_calls import Plan, three_flags
+from npconv.functional.convolution_calls import Plan
 from npconv.geometry import ConvGeometry, pixels_geometry, transposed_geometry
 from npconv.number_types import fits_options, sum_dtype
 from npconv.runtime import native, options
@@ -197,7 +197,7 @@ def run_backward(
     last = checks.channels_last(layout, ndim)
     checks.zeros_around(padding_mode)
     how = layouts.told(options(algorithm, isa, num_threads, precision), last)
-    need_dx, need_dweight, need_dbias = three_flags(needs)
+    need_dx, need_dweight, need_dbias = checks.three_flags(needs)
     images, batched = checks.batched(x, "x", ndim, last)
     filters = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
     geometry = transposed_geometry(

@@ -205,7 +205,7 @@ def backward(
     mode = checks.padding_mode(padding_mode)
     last = checks.channels_last(layout, ndim)
     checks.choice(precision, "precision", ("standard", "strict"))
-    needs_x, needs_weight, needs_bias = three_flags(needs)
+    needs_x, needs_weight, needs_bias = checks.three_flags(needs)
     x, batched = checks.batched(x, "x", ndim, last)
     weight = checks.weight(weight, ndim)
     g = geometry.conv_geometry(ndim, x.shape, weight.shape, stride, padding, dilation, groups)
@@ -223,15 +223,6 @@ def backward(
         errors, _, _ = widened(dtype, grad, x)
         dbias = deliver(_bias_grad(g, errors), weight.shape[:1], dtype)
     return dx, dweight, dbias
-
-
-def three_flags(needs: Any) -> list[bool]:
-    """Check which of the gradients are needed."""
-    if not isinstance(needs, (tuple, list)) or len(needs) != 3:
-        raise ValueError(
-            f"needs must be three bools (dx, dweight, dbias), got {checks.show(needs)}"
-        )
-    return [checks.flag(item, "needs") for item in needs]
 
 
 @quiet

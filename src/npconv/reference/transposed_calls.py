@@ -16,7 +16,6 @@ from npconv.reference.convolution_calls import (
     correlate,
     finish,
     spread,
-    three_flags,
     widened,
 )
 from npconv.reference.delivery import deliver, gradient, quiet
@@ -162,7 +161,7 @@ def backward(
     last = checks.channels_last(layout, ndim)
     checks.zeros_around(padding_mode)
     checks.choice(precision, "precision", ("standard", "strict"))
-    needs_x, needs_weight, needs_bias = three_flags(needs)
+    needs_x, needs_weight, needs_bias = checks.three_flags(needs)
     x, batched = checks.batched(x, "x", ndim, last)
     weight = checks.weight(weight, ndim, TRANSPOSED_WEIGHT_AXES)
     g = geometry.transposed_geometry(
