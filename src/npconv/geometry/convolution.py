@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from npconv import checks
 from npconv.checks import SPATIAL_AXES, Pairs, show
-from npconv.geometry.windows import WIDEST_ITEM, PerAxis, Triple, find_windows
+from npconv.geometry.windows import WIDEST_ITEM, PerAxis, Triple, check_settings, find_windows
 
 
 class ConvGeometry(NamedTuple):
@@ -70,9 +70,7 @@ def conv_geometry(
         ndim,
         input_shape,
         weight_shape,
-        stride if type(stride) is int else checks.per_axis(stride, "stride", ndim, 1),
-        padding if type(padding) is int else checks.padding(padding, ndim),
-        dilation if type(dilation) is int else checks.per_axis(dilation, "dilation", ndim, 1),
+        *check_settings(ndim, stride, padding, dilation),
         groups if type(groups) is int else checks.integer(groups, "groups", 1),
         input_name,
         weight_name,
@@ -101,9 +99,7 @@ def columns_geometry(
         ndim,
         input_shape,
         checks.per_axis(kernel_size, "kernel_size", ndim, 1),
-        stride if type(stride) is int else checks.per_axis(stride, "stride", ndim, 1),
-        padding if type(padding) is int else checks.padding(padding, ndim),
-        dilation if type(dilation) is int else checks.per_axis(dilation, "dilation", ndim, 1),
+        *check_settings(ndim, stride, padding, dilation),
         input_name,
     )
 

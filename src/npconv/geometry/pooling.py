@@ -10,7 +10,14 @@ import numpy as np
 from npconv import checks
 from npconv.checks import SPATIAL_AXES, Array, Pairs, show
 from npconv.geometry.coverage import check_every_window
-from npconv.geometry.windows import WIDEST_ITEM, PerAxis, Triple, Windows, find_windows
+from npconv.geometry.windows import (
+    WIDEST_ITEM,
+    PerAxis,
+    Triple,
+    check_settings,
+    find_windows,
+    windows_of,
+)
 
 
 class PoolGeometry(NamedTuple):
@@ -63,9 +70,7 @@ def pool_geometry(
         ndim,
         input_shape,
         kernel,
-        kernel if stride is None else checks.per_axis(stride, "stride", ndim, 1),
-        padding if type(padding) is int else checks.padding(padding, ndim),
-        dilation if type(dilation) is int else checks.per_axis(dilation, "dilation", ndim, 1),
+        *check_settings(ndim, kernel if stride is None else stride, padding, dilation),
         checks.size_rule(ceil_mode),
         input_name,
         may_be_empty,
@@ -128,9 +133,8 @@ def unpool_geometry(
                 f"{pooled_shape[0]} images of {channels} channels"
             )
     checks.fits_memory("the output", (*pooled_shape[:2], *spatial), WIDEST_ITEM)
-    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
     columns = [(n, 1, m, 1, 1, 0, 0) for n, m in zip(spatial, pooled_shape[2:], strict=True)]
-    axes = Windows(*zip(*ones, *columns, strict=True))
+    axes = windows_of(ndim, columns)
     return PoolGeometry(ndim, pooled_shape[0], pooled_shape[1], *axes)
 
 
@@ -163,9 +167,8 @@ def fractional_geometry(
                 f"x has {n} along {name}, too few for {show(m)} windows of {show(k)} at distances "
                 f"of at least 1"
             )
-    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
     columns = [(n, k, m, 1, 1, 0, 0) for n, k, m in zip(spatial, kernel, sizes, strict=True)]
-    axes = Windows(*zip(*ones, *columns, strict=True))
+    axes = windows_of(ndim, columns)
     geometry = PoolGeometry(ndim, input_shape[0], input_shape[1], *axes)
     checks.fits_memory("x", geometry.input_shape, WIDEST_ITEM)
     return geometry
@@ -230,12 +233,11 @@ def _adaptive_geometry(
         even = _even_windows(n, m)
         adaptive = adaptive or even is None
         windows.append(even or (-(-n // m), 1))
-    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
     columns = [
         (n, length, m, step, 1, 0, 0)
         for n, m, (length, step) in zip(spatial, sizes, windows, strict=True)
     ]
-    axes = Windows(*zip(*ones, *columns, strict=True))
+    axes = windows_of(ndim, columns)
     return PoolGeometry(ndim, input_shape[0], input_shape[1], *axes, adaptive)
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from npconv import checks
 from npconv.checks import SPATIAL_AXES, Pairs, show
 from npconv.geometry.convolution import ConvGeometry
-from npconv.geometry.windows import WIDEST_ITEM, Windows
+from npconv.geometry.windows import WIDEST_ITEM, windows_of
 
 
 def transposed_geometry(
@@ -85,8 +85,7 @@ def _transposed_geometry(
         )
         for i, axis in enumerate(SPATIAL_AXES[ndim])
     ]  # fmt: skip
-    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
-    axes = Windows(*zip(*ones, *columns, strict=True))
+    axes = windows_of(ndim, columns)
     if in_channels == per_group == 0:
         groups = 1
     geometry = ConvGeometry(ndim, batch, groups, per_group * groups, in_channels, *axes)

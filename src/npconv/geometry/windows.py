@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from npconv import checks
@@ -15,7 +16,7 @@ WIDEST_ITEM = 8
 
 
 class Windows(NamedTuple):
-    """The spatial part that every geometry ends with, in its order of fields."""
+    """The spatial part of every geometry, in its order of fields."""
 
     input: Triple
     kernel: Triple
@@ -24,6 +25,23 @@ class Windows(NamedTuple):
     dilation: Triple
     pad_before: Triple
     pad_after: Triple
+
+
+def windows_of(ndim: int, axes: Iterable[tuple[int, ...]]) -> Windows:
+    """Put the axes of an operation behind those of length one, each as (input, kernel, ...)."""
+    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
+    return Windows(*zip(*ones, *axes, strict=True))
+
+
+def check_settings(
+    ndim: int, stride: object, padding: object, dilation: object
+) -> tuple[PerAxis, int | str | Pairs, PerAxis]:
+    """Check what says how windows lie; `find_windows` looks at the value of a plain int."""
+    return (
+        stride if type(stride) is int else checks.per_axis(stride, "stride", ndim, 1),
+        padding if type(padding) is int else checks.padding(padding, ndim),
+        dilation if type(dilation) is int else checks.per_axis(dilation, "dilation", ndim, 1),
+    )
 
 
 def find_windows(
@@ -63,8 +81,7 @@ def find_windows(
             )
         s, d = min(s, max(padded, 1)), min(d, max(padded, 1))
         columns.append((n, k, count, s, d, before, after))
-    ones = [(1, 1, 1, 1, 1, 0, 0)] * (3 - ndim)
-    return Windows(*zip(*ones, *columns, strict=True))
+    return windows_of(ndim, columns)
 
 
 def same_padding(length: int, window: int, stride: int) -> tuple[int, int]:
