@@ -63,6 +63,33 @@ def add_out(parser: argparse.ArgumentParser, folder: str, what: str = "the pictu
     )
 
 
+def add_epochs(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add ``--epochs``."""
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        type=integer(1),
+        help=f"how often each training image is shown (default: {default})",
+    )
+
+
+def add_batch(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add ``--batch``."""
+    parser.add_argument(
+        "--batch",
+        metavar="N",
+        type=integer(1),
+        help=f"images in one training step (default: {default})",
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--seed``."""
+    parser.add_argument(
+        "--seed", metavar="N", type=integer(0), default=0, help=f"of {what} (default: 0)"
+    )
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add ``--threads``."""
     parser.add_argument(

@@ -57,18 +57,8 @@ def add_parser(commands: Any) -> None:
     )
     common.add_data(parser)
     common.add_out(parser, "npconv-train", "checkpoint and pictures go")
-    parser.add_argument(
-        "--epochs",
-        metavar="N",
-        type=common.integer(1),
-        help="how often each training image is shown (default: 40 for digits, else 20)",
-    )
-    parser.add_argument(
-        "--batch",
-        metavar="N",
-        type=common.integer(1),
-        help="images in one training step (default: 50 for digits, else 100)",
-    )
+    common.add_epochs(parser, "40 for digits, else 20")
+    common.add_batch(parser, "50 for digits, else 100")
     parser.add_argument(
         "--optimiser", choices=tuple(RATES), default="adam", help="how it moves (default: adam)"
     )
@@ -104,13 +94,7 @@ def add_parser(commands: Any) -> None:
         type=common.integer(1),
         help="train and test on the first N images each only",
     )
-    parser.add_argument(
-        "--seed",
-        metavar="N",
-        type=common.integer(0),
-        default=0,
-        help="of the weights, the order and all else that is random (default: 0)",
-    )
+    common.add_seed(parser, "the weights, the order and all else that is random")
     parser.add_argument(
         "--resume", action="store_true", help="continue from DIR/checkpoint.npz if it is there"
     )

@@ -40,18 +40,8 @@ def add_parser(commands: Any) -> None:
         type=Path,
         help="folder with MNIST's four idx files, gzipped or not",
     )
-    parser.add_argument(
-        "--epochs",
-        metavar="N",
-        type=common.integer(1),
-        help="how often each training image is shown (default: 40; with --data 20)",
-    )
-    parser.add_argument(
-        "--batch",
-        metavar="N",
-        type=common.integer(1),
-        help="images in one training step (default: 50; with --data 100)",
-    )
+    common.add_epochs(parser, "40; with --data 20")
+    common.add_batch(parser, "50; with --data 100")
     parser.add_argument(
         "--learning-rate",
         metavar="R",
@@ -65,13 +55,7 @@ def add_parser(commands: Any) -> None:
         type=common.integer(0),
         help="last epochs, at a tenth of the learning rate (default: 0; with --data 5)",
     )
-    parser.add_argument(
-        "--seed",
-        metavar="N",
-        type=common.integer(0),
-        default=0,
-        help="of the weights, the order and the choice of held-out digits (default: 0)",
-    )
+    common.add_seed(parser, "the weights, the order and the choice of held-out digits")
     common.add_threads(parser)
 
 
