@@ -57,7 +57,7 @@ def filter_call(
     elif weight.dtype.kind == "c":
         weight = weight.conj()
     size = given.shape[-2:]
-    padding = _padding(size, weight.shape[2:], mode, flip)
+    padding = padding_of(weight.shape[2:], mode, flip)
     if mode == "valid":
         for axis, length, taps in zip("HW", size, weight.shape[2:], strict=True):
             if taps > length:
@@ -76,9 +76,10 @@ def filter_call(
     return Filter(images, weight, padding, _PADDING_MODES[boundary], filled, leading, bank)
 
 
-def _padding(
-    size: tuple[int, ...], taps: tuple[int, ...], mode: str, flip: bool
+def padding_of(
+    taps: tuple[int, ...], mode: str, flip: bool
 ) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Pairs of zeros around an image whose filter is flipped, or not."""
     pairs = []
     for n in taps:
         if mode == "full":

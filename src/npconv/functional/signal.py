@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from npconv import checks
 from npconv.checks import Array
 from npconv.functional import convolution_stages as stages
-from npconv.functional import signal_fft
+from npconv.functional import signal_brief, signal_fft
 from npconv.functional.convolution_calls import (
     Plan,
     prepare_forward,
@@ -26,8 +25,17 @@ from npconv.functional.convolution_calls import (
 )
 from npconv.functional.padding import pad
 from npconv.number_types import sum_dtype
-from npconv.runtime import Candidate
-from npconv.signals import METHODS, Filter, fill_width, filter_call, kernel_grad, needed
+from npconv.runtime import Candidate, native
+from npconv.signals import (
+    METHODS,
+    Filter,
+    fill_width,
+    filter_call,
+    kernel_grad,
+    needed,
+)
+
+_ZERO = 0
 
 
 def convolve2d(
@@ -74,9 +82,8 @@ def convolve2d(
         For "fill"; of x's dtype.
     method : {"auto", "direct", "fft"}
         How large kernels are computed. "auto" takes SciPy's Fourier transforms where SciPy is there
-        and they are predicted to be faster (``npconv.explain`` shows both times) and the image is
-        finite. They run in double precision on one thread; their error is relative to the largest
-        elements, not to each sum.
+        and they are predicted to be faster (``npconv.explain`` shows both times). They run on one
+        thread; see the notes for their error.
     precision, isa, num_threads
         See :func:`npconv.conv2d`; precision="strict" does without Fourier transforms.
 
@@ -94,6 +101,14 @@ def convolve2d(
     See Also
     --------
     correlate2d, convolve2d_backward
+
+    Notes
+    -----
+    Transforms are taken tile by tile, in the result's precision. Their error is relative to the
+    largest sums, not to each: on normal and on uniform data at most 11 u times the largest sum of
+    |x| |kernel| was measured (u = 2**-24 in float32), for kernels of 31 to 255 taps a side. The
+    outputs of an image that has other values than finite ones, or too large ones for transforms,
+    are summed directly.
 
     Examples
     --------
@@ -213,9 +228,8 @@ def correlate2d(
         For "fill"; of x's dtype.
     method : {"auto", "direct", "fft"}
         How large kernels are computed. "auto" takes SciPy's Fourier transforms where SciPy is there
-        and they are predicted to be faster (``npconv.explain`` shows both times) and the image is
-        finite. They run in double precision on one thread; their error is relative to the largest
-        elements, not to each sum.
+        and they are predicted to be faster (``npconv.explain`` shows both times). They run on one
+        thread; see the notes for their error.
     precision, isa, num_threads
         See :func:`npconv.conv2d`; precision="strict" does without Fourier transforms.
 
@@ -233,6 +247,14 @@ def correlate2d(
     See Also
     --------
     convolve2d, correlate2d_backward
+
+    Notes
+    -----
+    Transforms are taken tile by tile, in the result's precision. Their error is relative to the
+    largest sums, not to each: on normal and on uniform data at most 11 u times the largest sum of
+    |x| |kernel| was measured (u = 2**-24 in float32), for kernels of 31 to 255 taps a side. The
+    outputs of an image that has other values than finite ones, or too large ones for transforms,
+    are summed directly.
 
     Examples
     --------
@@ -337,6 +359,13 @@ def _filter(
     num_threads: object,
     flip: bool,
 ) -> Array:
+    if (
+        boundary == "fill" and method == "auto" and precision == "standard"
+        and fillvalue is _ZERO and isa is None
+    ):  # fmt: skip
+        brief = signal_brief.compute(x, kernel, mode, num_threads, flip)
+        if brief is not None:
+            return brief
     chosen = checks.choice(method, "method", METHODS)
     call = filter_call(x, kernel, mode, boundary, fillvalue, flip)
     plan = _prepare(call, precision, isa, num_threads, fillvalue)
@@ -345,7 +374,7 @@ def _filter(
     if chosen == "direct" or not _by_transforms(plan, precision, chosen == "fft"):
         return run_forward(plan).reshape(call.output_shape)
     seen = images if border is None else stages.surround(border, images, how)
-    y = np.empty(shape, dtype)
+    y = native.empty(shape, dtype)
     direct = signal_fft.correlate(seen, weight, geometry, y)
     if direct.any():
         y[direct] = run_forward(
@@ -358,13 +387,12 @@ def _filter(
 
 def _by_transforms(plan: Plan, precision: object, wanted: bool) -> bool:
     geometry, dtype, how, *_ = plan
+    if not wanted:
+        return signal_fft.wins(geometry, dtype, how, precision)
     rival = signal_fft.candidate(geometry, dtype, precision)
-    if wanted and not rival.accepted:
+    if not rival.accepted:
         raise ValueError(f"method='fft' declines this call: {rival.reason}")
-    if wanted or not rival.accepted or rival.seconds is None:
-        return wanted
-    direct = signal_fft.direct_seconds(geometry, dtype, how)
-    return direct is not None and rival.seconds < direct
+    return True
 
 
 def prepare_filter(
