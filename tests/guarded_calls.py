@@ -122,6 +122,25 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     guarded_call(weight_grad, at, dw, grad, x)
     announce("bias_grad")
     guarded_call(bias_grad, at, db, grad)
+    announce("channels last")
+    last_options = ("auto", variant["isa"], threads, "strict", True)
+    last = [np.ascontiguousarray(np.moveaxis(a, 1, -1)) for a in (x, y, dx, grad)]
+
+    def first(array: np.ndarray) -> np.ndarray:
+        return np.moveaxis(array, -1, 1)
+
+    def forward_last(x: Any, weight: Any, bias: Any, out: Any) -> None:
+        _native.conv_forward(g, first(x), weight, bias, first(out), last_options)
+
+    def input_grad_last(grad: Any, weight: Any, out: Any) -> None:
+        _native.conv_input_grad(g, first(grad), weight, first(out), last_options)
+
+    def weight_grad_last(grad: Any, x: Any, out: Any) -> None:
+        _native.conv_weight_grad(g, first(grad), first(x), out, last_options)
+
+    guarded_call(forward_last, at, last[1], last[0], weight, bias)
+    guarded_call(input_grad_last, at, last[2], last[3], weight)
+    guarded_call(weight_grad_last, at, dw, last[3], last[0])
     announce("conversion of x while it is read")
     guarded_call(forward, at, y, x.astype("i1"), weight, bias)
     guarded_call(forward, at, y, x.astype(x.dtype.newbyteorder()), weight, bias)

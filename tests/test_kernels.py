@@ -160,6 +160,12 @@ def sweep_depthwise_last(isa: str, dtype: str) -> None:
         y = npconv.conv2d(x, weight, **settings, layout="NHWC", algorithm="depthwise_last", isa=isa)
         expected = reference.conv2d(x, weight, **settings, layout="NHWC")
         assert_same_values(y, expected, f"{channels} channels")
+        settings = {**settings, "layout": "NHWC"}
+        dw = npconv.conv2d_weight_grad(
+            expected, x, weight.shape, **settings, algorithm="depthwise_last", isa=isa
+        )
+        right = reference.conv2d_weight_grad(expected, x, weight.shape, **settings)
+        assert_same_values(dw, right, f"dw, {channels} channels")
 
 
 def sweep_winograd(isa: str, dtype: str) -> None:

@@ -201,6 +201,67 @@ def test_input_gradients_for_channels_last(isa: str, data: st.DataObject) -> Non
         assert_same_bits(one, dx[:1], "one image")
 
 
+def weight_grad_magnitude(
+    grad: np.ndarray, x: np.ndarray, shape: tuple[int, ...], settings: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """In float64, and the same of absolute values."""
+    grad, x = np.moveaxis(grad, -1, -3).astype("f8"), np.moveaxis(x, -1, -3).astype("f8")
+    exact = reference.conv2d_weight_grad(grad, x, shape, **settings)
+    return exact, reference.conv2d_weight_grad(abs(grad), abs(x), shape, **settings)
+
+
+@each_isa
+@given(data=st.data())
+def test_weight_gradients_for_channels_last(isa: str, data: st.DataObject) -> None:
+    """Rows of pixels shorter and longer than what a kernel takes at once, taps in the padding."""
+    algorithm = data.draw(st.sampled_from(["depthwise_last", "direct", "winograd"]))
+    case = data.draw(cases(algorithm))
+    if data.draw(st.booleans()):
+        case = replace(case, size=(case.size[0], data.draw(st.integers(9, 40))))
+    how = {**case.settings, "layout": "NHWC", "algorithm": algorithm, "isa": isa}
+    x, weight, _ = case.operands()
+    y = reference.conv2d(x, weight, **case.settings)
+    grad, x = last(y, case.batched) % 5 - 2, last(x, case.batched)
+    call = npconv.conv2d_weight_grad
+    found = npconv.explain(call, grad, x, weight.shape, **case.settings, layout="NHWC").candidates
+    if not next(candidate.accepted for candidate in found if candidate.name == algorithm):
+        return
+    exact, magnitude = weight_grad_magnitude(grad, x, weight.shape, case.settings)
+    if algorithm != "winograd":
+        assert_same_values(call(grad, x, weight.shape, **how), exact.astype(x.dtype))
+    # Rounding: within the bound, and the same bits for any threads and memory.
+    x = last(case.operands(integers=False)[0], case.batched)
+    grad = np.random.default_rng(1).standard_normal(grad.shape).astype(x.dtype)
+    dw = call(grad, x, weight.shape, **how, num_threads=1)
+    if algorithm != "winograd":
+        exact, magnitude = weight_grad_magnitude(grad, x, weight.shape, case.settings)
+        assert_close(dw, exact, magnitude, n_terms=grad.size + 1)
+    forms = st.sampled_from(list(MEMORY))
+    form, other = data.draw(forms), data.draw(forms)
+    again = call(MEMORY[form](grad), MEMORY[other](x), weight.shape, **how, num_threads=3)
+    assert_same_bits(again, dw, f"{form} {other}")
+    if algorithm != "depthwise_last":
+        planes = [np.moveaxis(array, -1, -3) for array in (grad, x)]
+        again = call(*planes, weight.shape, **{**how, "layout": "NCHW"})
+        assert_same_bits(again, dw, "the other layout")
+
+
+@each_isa
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_gradients_that_meet_the_padding_are_skipped(value: float, isa: str) -> None:
+    """A tap meets the corner's infinity, or the padding."""
+    rng = np.random.default_rng(0)
+    x, grad = rng.integers(1, 5, (2, 1, 6, 7, 20)).astype("f4")
+    grad[0, 0, 0, 3] = value
+    how = {"padding": 1, "groups": 20, "layout": "NHWC"}
+    dw = npconv.conv2d_weight_grad(
+        grad, x, (20, 1, 3, 3), **how, algorithm="depthwise_last", isa=isa
+    )
+    assert_same_values(dw, reference.conv2d_weight_grad(grad, x, (20, 1, 3, 3), **how))
+    assert not np.isfinite(dw[3, 0, 1:, 1:]).any()
+    assert np.isfinite(dw).sum() == dw.size - 4
+
+
 @each_isa
 @pytest.mark.parametrize(
     "shapes", [((2, 7, 9, 20), (37, 20, 3, 3), 1), ((2, 7, 9, 20), (20, 1, 3, 3), 20)]
@@ -258,6 +319,11 @@ def test_extra_memory_is_bounded(x_dtype: str) -> None:
         npconv.conv2d(x, weight, groups=groups, **how)
         used = npconv.last_plan()["workspace_bytes"]
         assert used <= 2 * 2**20 + 2 * weight.nbytes, (algorithm, kernel)
+        grad = np.ones((1, 41 - kernel, 71 - kernel, 96), x_dtype)
+        how["algorithm"] = "depthwise_last" if groups > 1 else "direct"
+        npconv.conv2d_weight_grad(grad, x, weight.shape, groups=groups, **how)
+        used = npconv.last_plan()["workspace_bytes"]
+        assert used <= 4 * 2**20 + 2 * weight.nbytes, ("weight_grad", kernel)
 
 
 def test_they_decline_the_other_layout() -> None:

@@ -34,4 +34,11 @@ npc_status npc_depthwise_weight_grad(npc_conv_problem *problem);
 int npc_depthwise_input_grad_fits(const npc_conv_geometry *geometry); /* at stride 2 */
 npc_status npc_depthwise_input_grad(npc_conv_problem *problem);
 
+/* Of arrays with the channels last. */
+int npc_depthwise_last_weight_grad_fits(const npc_conv_problem *problem);
+npc_status npc_depthwise_last_weight_grad(npc_conv_problem *problem);
+/* Bits of the features that a call counts once. */
+#define NPC_DEPTHWISE_LAST_WEIGHT_GRAD_ONCE 0x21u
+void npc_depthwise_last_weight_grad_features(const npc_conv_problem *problem, double *feature);
+
 #endif

@@ -1,11 +1,12 @@
-/* depthwise_last: depthwise forward convolutions of arrays in which a pixel's channels follow each
- * other: a lane is a channel, and a pixel's tap is read where it lies or not at all. */
+/* depthwise_last: depthwise convolutions of arrays in which a pixel's channels follow each other: a
+ * lane is a channel, and a pixel's tap is read where it lies or not at all. Here is the forward
+ * one.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "../core/scratch.h"
-#include "finish.h"
-#include "panel.h"
+#include "depthwise.h"
 
 enum {
     RUN = 64,            /* pixels of a row, computed by one call */
@@ -152,7 +153,7 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
     return NPC_OK;
 }
 
-static npc_status run_problem(npc_conv_problem *problem)
+static npc_status forward(npc_conv_problem *problem)
 {
     const npc_conv_geometry *g = problem->geometry;
     const npc_array *x = &problem->arrays->x, *y = &problem->arrays->y;
@@ -187,14 +188,24 @@ static npc_status run_problem(npc_conv_problem *problem)
     return status;
 }
 
+static npc_status run_problem(npc_conv_problem *problem)
+{
+    if (problem->operation == NPC_WEIGHT_GRAD) return npc_depthwise_last_weight_grad(problem);
+    return forward(problem);
+}
+
 static const char *declines(const npc_conv_problem *problem)
 {
     const npc_conv_geometry *g = problem->geometry;
     if (!problem->channels_last) return "the layout has the channels before the pixels";
-    if (problem->operation != NPC_FORWARD) return "it computes forward convolutions only";
+    if (problem->operation == NPC_INPUT_GRAD)
+        return "it computes forward convolutions and weight gradients only";
     if (npc_group_in(g) != 1 || npc_group_out(g) != 1)
         return "a group has more or less than one channel";
-    return npc_count(g->kernel) > MAX_TAPS ? "the kernel is too large" : NULL;
+    const int fits = problem->operation == NPC_WEIGHT_GRAD
+                         ? npc_depthwise_last_weight_grad_fits(problem)
+                         : npc_count(g->kernel) <= MAX_TAPS;
+    return fits ? NULL : "the kernel is too large";
 }
 
 enum {
@@ -208,6 +219,10 @@ enum {
 static void features(const npc_conv_problem *problem, double *feature)
 {
     const npc_conv_geometry *g = problem->geometry;
+    if (problem->operation == NPC_WEIGHT_GRAD) {
+        npc_depthwise_last_weight_grad_features(problem, feature);
+        return;
+    }
     const double pixels = npc_count(g->output), taps = npc_count(g->kernel);
     const double vectors = (double)npc_ceil_div(g->out_channels, problem->kernels->lanes);
     const double line_runs = (double)(npc_ceil_div(g->output[2], RUN) + g->kernel[2] - 1);
@@ -218,5 +233,11 @@ static void features(const npc_conv_problem *problem, double *feature)
     feature[TAPS] = feature[RUNS] * taps;
 }
 
-const npc_conv_algorithm npc_conv_depthwise_last = {
-    "depthwise_last", declines, run_problem, features, NULL, NULL, {0}, {0}};
+const npc_conv_algorithm npc_conv_depthwise_last = {"depthwise_last",
+                                                    declines,
+                                                    run_problem,
+                                                    features,
+                                                    NULL,
+                                                    NULL,
+                                                    {0},
+                                                    {0, 0, NPC_DEPTHWISE_LAST_WEIGHT_GRAD_ONCE}};

@@ -128,5 +128,5 @@ static const char *declines(const npc_conv_problem *problem)
 }
 
 const npc_conv_algorithm npc_conv_direct = {
-    "direct", declines, run,         npc_direct_features,
-    NULL,     NULL,     {3, 3, 1.5}, {0, 0, NPC_WEIGHT_GRAD_ONCE}};
+    "direct", declines, run,          npc_direct_features,
+    NULL,     NULL,     {3, 3, 1.05}, {0, 0, NPC_WEIGHT_GRAD_ONCE}};

@@ -13,6 +13,7 @@
 
 #include "../core/scratch.h"
 #include "panel_product.h"
+#include "pixel_copy.h"
 
 enum {
     PANEL_BYTES = 320 * 1024,
@@ -59,7 +60,7 @@ static void multiply(const npc_weight_grad_job *j, const npc_weight_grad_place *
     const int64_t blocks = npc_ceil_div(rows, kernels->max_rows[j->tile_vecs]);
     npc_uk3_args args = {.run = b->run,
                          .runs = runs,
-                         .a_step_bytes = j->padded ? j->axis[1].stride * j->size : j->size,
+                         .a_step_bytes = j->padded ? j->axis[1].stride * j->row_step : j->row_step,
                          .c_stride = row_taps * lanes,
                          .accumulate = w->started[tap]};
 
@@ -316,8 +317,11 @@ static void plan_memory(npc_weight_grad_job *j)
         j->unit_parts = npc_max(j->unit_parts, npc_min(most, wanted));
     }
     j->unit_block = npc_ceil_div(j->units, j->unit_parts);
+    const int follow = g->output[2] == 1 || rows->stride[4] == j->size;
     j->in_place = (!j->padded || j->pointwise) && npc_is_plain(rows, j->problem->dtype) &&
-                  (g->output[2] == 1 || rows->stride[4] == j->size);
+                  (follow || (npc_channels_follow(rows, j->problem->dtype, j->units) &&
+                              rows->stride[4] != 0));
+    j->row_step = follow || !j->in_place ? j->size : rows->stride[4];
     j->tile_vecs = npc_choose_tile_vecs(
         j->problem->kernels, j->unit_block * (j->padded ? j->taps : 1), j->channel_block);
     const int64_t pixels =

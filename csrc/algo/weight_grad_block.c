@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "pixel_copy.h"
+
 static int64_t positions(const npc_positions *axis, int64_t pixels)
 {
     return (pixels - 1) * axis->stride + (axis->taps - 1) * axis->spacing + 1;
@@ -60,6 +62,15 @@ static void transpose_part(const npc_weight_grad_job *j, const npc_weight_grad_p
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t first = npc_split(vectors, tiles, t), end = npc_split(vectors, tiles, t + 1);
         const int64_t width = (end - first) * j->lanes;
+        if (npc_channels_follow(part.array, j->problem->dtype, place->channels)) {
+            const int64_t channels = npc_min(width, place->channels - first * j->lanes);
+            char *to = b->panel + (first * j->lanes * pixels + pixel * width) * size;
+            for (int64_t r = 0; r < part.rows; r++, to += part.columns * width * size)
+                npc_copy_pixels(part.from + r * part.row_stride +
+                                    (first_channel + first * j->lanes) * size,
+                                part.stride, part.columns, channels * size, to, width * size);
+            continue;
+        }
         for (int64_t v = first; v < end; v++) {
             const int64_t channels = npc_min(j->lanes, place->channels - v * j->lanes);
             const char *from = part.from + (first_channel + v * j->lanes) * channel_stride;
@@ -247,11 +258,11 @@ int64_t npc_weight_grad_runs(const npc_weight_grad_job *j, const npc_weight_grad
     const int64_t r = tap / h->taps, s = tap % h->taps;
     const int64_t input_pixels = b->rows * b->width, grad_pixels = b->lines * b->columns;
     const npc_array *x = &j->problem->arrays->x, *y = &j->problem->arrays->y;
-    run_list list = {b->run, 0, j->size, j->padded ? 1 : h->stride};
+    run_list list = {b->run, 0, j->row_step, j->padded ? 1 : h->stride};
     int64_t begin = b->column, end = b->column + b->columns, lines = 0;
 
     if (j->padded) {
-        list.a_step = h->stride * j->size;
+        list.a_step = h->stride * j->row_step;
     } else {
         int64_t first, last;
         npc_axis_valid(&j->window.axis[2], s, &first, &last);

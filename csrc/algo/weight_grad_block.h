@@ -30,6 +30,7 @@ typedef struct npc_weight_grad_job {
     int64_t size, lanes, taps;
     int padded, pointwise;
     int in_place;            /* the rows of the product can be read as they lie */
+    int64_t row_step;        /* bytes from pixel to pixel of them */
     int64_t units, channels; /* of a group: of the rows, of the panel */
     int64_t unit_parts, channel_parts, unit_block, channel_block;
     int64_t planes, block_planes; /* of the batch, of a block */

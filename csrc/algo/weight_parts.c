@@ -4,7 +4,10 @@
 
 #include "weight_grad.h"
 
-enum { FREE_BYTES = 2 << 20 }; /* partial sums may use this, or twice the weights */
+enum {
+    FREE_BYTES = 2 << 20,     /* partial sums may use this, or twice the weights */
+    STRETCH_BYTES = 16 * 1024 /* of a part, added at once */
+};
 
 static int64_t weights_bytes(const npc_conv_problem *problem)
 {
@@ -33,24 +36,26 @@ char *npc_weight_part(const npc_weight_parts *p, int64_t part)
     return part == 0 ? p->problem->arrays->weight : p->partial + (part - 1) * p->bytes;
 }
 
-static npc_status add_channel(void *context, int64_t channel, void *scratch)
+static int64_t stretches(const npc_weight_parts *p) { return p->bytes / STRETCH_BYTES + 1; }
+
+static npc_status add_stretch(void *context, int64_t stretch, void *scratch)
 {
     (void)scratch;
     const npc_weight_parts *p = context;
-    const int64_t row_bytes = p->bytes / p->problem->geometry->out_channels;
-    const int64_t count = row_bytes / (int64_t)npc_dtype_size(p->problem->dtype);
+    const int64_t size = (int64_t)npc_dtype_size(p->problem->dtype);
+    const int64_t first = npc_split(p->bytes / size, stretches(p), stretch);
+    const int64_t count = npc_split(p->bytes / size, stretches(p), stretch + 1) - first;
     for (int64_t apart = 1; apart < p->parts; apart *= 2)
         for (int64_t part = 0; part + apart < p->parts; part += 2 * apart)
-            npc_run_add(p->problem->kernels, npc_weight_part(p, part) + channel * row_bytes,
-                        npc_weight_part(p, part + apart) + channel * row_bytes, count);
+            npc_run_add(p->problem->kernels, npc_weight_part(p, part) + first * size,
+                        npc_weight_part(p, part + apart) + first * size, count);
     return NPC_OK;
 }
 
 npc_status npc_weight_parts_finish(npc_weight_parts *p, npc_status status)
 {
     if (status == NPC_OK && p->parts > 1)
-        status = npc_parallel_for(p->problem->team, p->problem->geometry->out_channels, 0,
-                                  add_channel, p);
+        status = npc_parallel_for(p->problem->team, stretches(p), 0, add_stretch, p);
     free(p->partial);
     p->partial = NULL;
     return status;

@@ -419,9 +419,9 @@ static npc_status run4(npc_conv_problem *p) { return run(p, 4); }
 static void features4(const npc_conv_problem *p, double *feature) { features(p, 4, feature); }
 static int64_t prepared_bytes4(const npc_conv_problem *p) { return prepared_bytes(p, 4); }
 static npc_status prepare4(npc_conv_problem *p, void *to) { return prepare(p, 4, to); }
-const npc_conv_algorithm npc_conv_winograd = {"winograd",         declines4,         run4,
-                                              features4,          prepared_bytes4,   prepare4,
-                                              {1.35, 1.35, 1.35}, ONCE_OF_OPERATIONS};
+const npc_conv_algorithm npc_conv_winograd = {"winograd",        declines4,         run4,
+                                              features4,         prepared_bytes4,   prepare4,
+                                              {1.35, 1.35, 1.1}, ONCE_OF_OPERATIONS};
 
 /* Tiles of 2x2 pixels for 3x3 kernels: more products, cheaper transforms, smaller errors. */
 static const char *declines2(const npc_conv_problem *p) { return declines(p, 2); }
@@ -429,6 +429,6 @@ static npc_status run2(npc_conv_problem *p) { return run(p, 2); }
 static void features2(const npc_conv_problem *p, double *feature) { features(p, 2, feature); }
 static int64_t prepared_bytes2(const npc_conv_problem *p) { return prepared_bytes(p, 2); }
 static npc_status prepare2(npc_conv_problem *p, void *to) { return prepare(p, 2, to); }
-const npc_conv_algorithm npc_conv_winograd2 = {"winograd2",        declines2,         run2,
-                                               features2,          prepared_bytes2,   prepare2,
-                                               {1.35, 1.35, 1.35}, ONCE_OF_OPERATIONS};
+const npc_conv_algorithm npc_conv_winograd2 = {"winograd2",       declines2,         run2,
+                                               features2,         prepared_bytes2,   prepare2,
+                                               {1.35, 1.35, 1.1}, ONCE_OF_OPERATIONS};

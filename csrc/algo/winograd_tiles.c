@@ -4,6 +4,7 @@
 
 #include "../core/scratch.h"
 #include "element.h"
+#include "pixel_copy.h"
 
 void npc_winograd_axis_finish(npc_winograd_axis *axis)
 {
@@ -132,6 +133,15 @@ static void gather(const npc_winograd_view *view, const rectangle *r, char *plan
                                .to_stride = lanes,
                                .fill = 1};
     if (r->columns <= 0) return;
+    if (npc_channels_follow(s, view->dtype, r->channels)) {
+        for (int64_t i = 0; i < r->rows; i++, from += s->stride[3]) {
+            char *to = r->pixels + i * r->pitch * lanes * size;
+            npc_copy_pixels(from, s->stride[4], r->columns, r->channels * size, to, lanes * size);
+            memset(to + r->columns * lanes * size, 0,
+                   (size_t)((r->pitch - r->columns) * lanes * size));
+        }
+        return;
+    }
     for (int64_t i = 0; i < (flat ? 1 : r->rows); i++, from += s->stride[3]) {
         char *to = r->pixels + i * r->pitch * lanes * size;
         args.to = to;

@@ -84,4 +84,18 @@ typedef struct npc_depthwise_last_args {
 } npc_depthwise_last_args;
 typedef void npc_depthwise_last_fn(const npc_depthwise_last_args *args);
 
+/* Its weight gradient, for the pixels of a stretch of a row: sums[t * sum_step + c] goes on with
+ * the products grad[i * grad_step + c] * tap[t][(i - begin[t]) * tap_step + c] of begin[t] <= i <
+ * end[t], one after the other; other pixels have the tap in the padding. */
+typedef struct npc_depthwise_last_grad_args {
+    int64_t pixels, channels, taps;
+    const void *const *tap; /* of pixel begin[t] */
+    const int32_t *begin, *end;
+    const void *grad;
+    int64_t tap_step, grad_step;
+    void *sums;
+    int64_t sum_step;
+} npc_depthwise_last_grad_args;
+typedef void npc_depthwise_last_grad_fn(const npc_depthwise_last_grad_args *args);
+
 #endif
