@@ -16,6 +16,7 @@ ALL = {
     "shift": partial(augment.random_shift, pixels=(1, 3)),
     "rotation": partial(augment.random_rotation, degrees=90),
     "scale": partial(augment.random_scale, smallest=0.5, largest=2),
+    "affine": partial(augment.random_affine, degrees=45, pixels=(1, 3)),
     "flip": augment.random_flip,
     "brightness": partial(augment.random_brightness, amount=0.5),
     "chain": augment.chain(augment.random_flip, partial(augment.random_crop, padding=1)),
@@ -139,6 +140,35 @@ def test_scale_by_hand() -> None:
     small = augment.random_scale(x, Fixed(), 0.1, 0.5)
     np.testing.assert_allclose(small[0, 0, 1:3], [[0, 5, 25, 0]] * 2, rtol=1e-6)
     assert not small[0, 0, [0, 3]].any()
+
+
+def test_affine_is_turn_scale_and_shift() -> None:
+    x = images(3, height=6, width=6)
+    rng = Fixed()
+    np.testing.assert_array_equal(
+        augment.random_affine(x, rng, 30, 1, 1, 0), augment.random_rotation(x, rng, 30)
+    )
+    np.testing.assert_array_equal(
+        augment.random_affine(x, rng, 0, 0.5, 1.5, 0), augment.random_scale(x, rng, 0.5, 1.5)
+    )
+    # The upper end is one down and two to the right, after the quarter turn.
+    moved = augment.random_affine(x, rng, 90, 1, 1, (1, 2))
+    turned = np.rot90(x, axes=(2, 3))
+    np.testing.assert_allclose(moved[:, :, 1:, 2:], turned[:, :, :-1, :-2], atol=1e-6)
+    assert not moved[:, :, 0].any()
+    assert not moved[:, :, :, :2].any()
+
+
+def test_affine_of_an_image_does_not_depend_on_the_others() -> None:
+    """Nor on the block in which it is computed, of which there are several here."""
+    x = np.repeat(images(1, 1, 90, 80), 5, axis=0)
+    turned = augment.random_affine(x, Fixed(), 20, 0.9, 1.1, 3)
+    np.testing.assert_array_equal(turned, np.repeat(turned[:1], 5, axis=0))
+    exact = augment.random_affine(x[:1].astype(np.float64), Fixed(), 20, 0.9, 1.1, 3)
+    np.testing.assert_allclose(turned[:1], exact, atol=1e-4)
+    half = augment.random_affine(x[:1].astype(np.float16), Fixed(), 20, 0.9, 1.1, 3)
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half, exact, atol=2e-3)
 
 
 @pytest.mark.parametrize(

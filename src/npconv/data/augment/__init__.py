@@ -16,11 +16,12 @@ from npconv.data.augment.brightness import random_brightness
 from npconv.data.augment.chain import Augmentation, chain
 from npconv.data.augment.crop import random_crop, random_shift
 from npconv.data.augment.flip import random_flip
-from npconv.data.augment.warp import random_rotation, random_scale
+from npconv.data.augment.warp import random_affine, random_rotation, random_scale
 
 __all__ = [
     "Augmentation",
     "chain",
+    "random_affine",
     "random_brightness",
     "random_crop",
     "random_flip",
