@@ -15,6 +15,8 @@ from variants import CONV_VARIANTS, GENERAL_ALGORITHMS, ISA_VARIANTS, ISAS, name
 
 import npconv
 from npconv import _native, reference
+from npconv.geometry import pad_geometry
+from npconv.runtime import options
 
 each_isa = pytest.mark.parametrize("isa", ISAS)
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -336,6 +338,47 @@ def sweep_integers(isa: str, dtype: str) -> None:
             assert_same_values(y[0, :, 0], weight.astype(wide) @ x.astype(wide))
 
 
+def sweep_rows(isa: str, dtype: str) -> None:
+    """Rows of every rest of a vector, padded and folded back in each mode, also where the result
+    is written past the caches; columns at each step that has a loop of its own."""
+    how = options(isa=isa)
+    for width in (1, 2, 3, 5, 8, 13, 21, 40):
+        x = integers((2, 3, width), dtype)
+        for mode in ("constant", "reflect", "edge", "symmetric", "wrap"):
+            for before, after in ((0, 1), (2, 3), (17, 40)):
+                widths = ((0, 0), (2, 1), (before, after))
+                around = pad_geometry(x.shape, widths, mode, 8)
+                y = np.full(around.padded_shape, np.nan, dtype)
+                _native.pad_forward(around, mode, x, np.full((3, 2), 7, dtype), y, how)
+                constant = {"constant_values": 7} if mode == "constant" else {}
+                assert_same_values(
+                    y,
+                    np.pad(
+                        x, list(zip(around.before, around.after, strict=True)), mode, **constant
+                    ),
+                    f"{around}",
+                )
+                dx = np.full(x.shape, np.nan, dtype)
+                _native.pad_backward(around, mode, y, dx, how)
+                assert_same_values(
+                    dx,
+                    reference.pad_backward(
+                        y, list(zip(around.before, around.after, strict=True)), mode
+                    ),
+                )
+        for step in (1, 2, 3):
+            settings = {"kernel_size": (2, 3), "stride": step, "padding": (0, 2)}
+            cols = npconv.im2col(x[None], **settings, isa=isa)
+            assert_same_values(cols, reference.im2col(x[None], **settings))
+            dx = npconv.col2im(cols, (1, *x.shape), **settings, isa=isa)
+            assert_same_values(dx, reference.col2im(cols, (1, *x.shape), **settings))
+    widths = ((0, 0), (1, 1), (1, 0))
+    large = pad_geometry((9, 700, 700), widths, "edge", 8)
+    x, y = integers(large.shape, dtype), np.ones(large.padded_shape, dtype)
+    _native.pad_forward(large, "edge", x, np.zeros((3, 2), dtype), y, how)
+    assert_same_values(y, np.pad(x, widths, "edge"))
+
+
 @each_isa
 @each_dtype
 def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
@@ -358,6 +401,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_elementwise,
         sweep_weighted_rows,
         sweep_channels,
+        sweep_rows,
     ):
         sweep(isa, dtype)
     slots = {

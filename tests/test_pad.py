@@ -236,3 +236,36 @@ def test_special_gradients_reach_only_their_own_element(mode: str, value: float)
         grad[at] = value
         dx = npconv.pad_backward(grad, ((1, 2), (3, 3)), mode)
         assert_same_values(dx, reference.pad_backward(grad, ((1, 2), (3, 3)), mode))
+
+
+# ---- the usual forms of arguments, which are read in C -----------------------------------------
+
+odd_widths = st.integers(-1, 9) | st.sampled_from([True, 1.0, None, 2**70])
+
+
+@each_mode
+@given(
+    shape=st.lists(st.integers(0, 6), min_size=1, max_size=4).map(tuple),
+    width=st.data(),
+    dtype=st.sampled_from(["float32", "float64", ">f4"]),
+)
+def test_all_forms_of_widths_mean_the_same(mode: str, shape: Any, width: Any, dtype: str) -> None:
+    """A tuple of pairs is read in C where it holds ints, a list in Python; errors are the same."""
+    x = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+    odd = width.draw(st.booleans())
+    one = odd_widths if odd else st.integers(0, 9)
+    pairs = tuple([(width.draw(one), width.draw(one)) for _ in shape])
+    for function in (npconv.pad, npconv.pad_backward):
+        outcomes = []
+        for form in (pairs, list(pairs)):
+            try:
+                outcomes.append(function(x, form, mode))
+            except Exception as error:
+                outcomes.append((type(error), str(error)))
+        short, long = outcomes
+        if isinstance(long, np.ndarray):
+            assert short.dtype == long.dtype
+            assert short.shape == long.shape
+            assert_same_values(short, long)
+        else:
+            assert short == long

@@ -1,6 +1,6 @@
 #include "band.h"
 
-#include <string.h>
+#include "columns.h"
 
 enum { MIN_BAND_ROWS = 4 }; /* lower bands copy too many rows twice */
 
@@ -85,26 +85,6 @@ int npc_band_plan(npc_band *b, const npc_window *window, const npc_kernels *kern
     return 1;
 }
 
-/* Rows that cannot be loaded as vectors: converted one by one. */
-static void convert(const npc_band *b, const npc_spread_args *args)
-{
-    const npc_array *s = b->window->source;
-    const int64_t size = (int64_t)npc_dtype_size(b->window->dtype);
-    const int64_t step_bytes = npc_axis_step_bytes(&b->window->axis[2], s->stride[4]);
-    const int64_t rows = args->zeros_before + args->rows + args->zeros_after;
-    for (int64_t t = 0; t < args->taps; t++) {
-        const npc_spread_tap *tap = &args->tap[t];
-        char *to = (char *)args->to + t * args->to_stride * size;
-        memset(to, 0, (size_t)(rows * args->count * size));
-        if (tap->begin == tap->end) continue;
-        to += (args->zeros_before * args->count + tap->begin) * size;
-        for (int64_t i = 0; i < args->rows; i++)
-            npc_read_run(
-                s, (const char *)args->from + i * args->row_stride_bytes + tap->offset_bytes,
-                step_bytes, tap->end - tap->begin, b->window->dtype, to + i * args->count * size);
-    }
-}
-
 /* The taps of the columns, which all rows of a band share: those that have lines. */
 static void set_taps(const npc_band *b, const npc_band_place *place, npc_spread_tap *tap)
 {
@@ -170,7 +150,7 @@ void npc_band_fill(const npc_band *b, const npc_band_place *place, void *memory)
             if (plain)
                 npc_run_spread(b->kernels, &args);
             else
-                convert(b, &args);
+                npc_spread_converted(window, &args);
             to += b->lines * args.to_stride * size;
         }
     }

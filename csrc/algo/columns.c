@@ -1,11 +1,7 @@
-/* im2col and col2im, the public operations and their shared steps. */
+/* What im2col and col2im share. */
 #include "columns.h"
 
 #include <string.h>
-
-#include "../core/parallel.h"
-#include "../plan/conv_plan.h"
-#include "../plan/simple_plan.h"
 
 npc_column_run npc_column_run_of(const npc_window *window, int64_t tap, int64_t d, int64_t h)
 {
@@ -58,107 +54,59 @@ void npc_columns_add(const npc_kernels *kernels, const npc_window *window, int64
     }
 }
 
-enum { STAGE = 1024 }; /* elements that pass through scratch where a row cannot be used in place */
-
-typedef struct job {
-    npc_window window;
-    const npc_array *image, *cols; /* x or dx, and the matrix */
-    const npc_kernels *kernels;
-    int64_t channels;
-} job;
-
-static npc_status init(job *j, const npc_conv_geometry *g, const npc_array *image,
-                       const npc_array *cols, npc_dtype dtype, const npc_options *options)
+void npc_column_taps(const npc_window *window, int64_t tap, int64_t taps, int64_t column,
+                     int64_t columns, npc_spread_tap *list)
 {
-    if (!npc_conv_is_consistent(g)) return NPC_INVALID_GEOMETRY;
-    j->image = image;
-    j->cols = cols;
-    j->channels = g->in_channels;
-    npc_window_forward(&j->window, g, image, dtype);
-    return npc_simple_kernels(options, dtype, &j->kernels);
+    const npc_axis *axis = &window->axis[2];
+    for (int64_t i = 0; i < taps; i++) {
+        int64_t begin, end;
+        npc_axis_valid(axis, tap + i, &begin, &end);
+        begin = npc_max(begin, column);
+        end = npc_min(end, column + columns);
+        list[i] = (npc_spread_tap){0, 0, 0};
+        if (begin >= end) continue;
+        list[i].offset_bytes = npc_axis_source(axis, begin, tap + i) * window->source->stride[4];
+        list[i].begin = begin - column;
+        list[i].end = end - column;
+    }
 }
 
-/* One row of the matrix of one image. */
-static npc_status fill_row(void *context, int64_t piece, void *scratch)
+void npc_column_rows(const npc_window *window, int64_t tap, int64_t line, int64_t lines,
+                     npc_column_lines *found)
 {
-    const job *j = context;
-    const npc_window *window = &j->window;
     const npc_axis *axis = window->axis;
-    const int64_t size = (int64_t)npc_dtype_size(window->dtype), taps = window->taps;
-    const int64_t n = piece / (j->channels * taps), k = piece % (j->channels * taps);
-    const char *plane = j->image->data + n * j->image->stride[0] + k / taps * j->image->stride[1];
-    const int64_t stride = j->cols->stride[2];
-    char *to = j->cols->data + n * j->cols->stride[0] + k * j->cols->stride[1];
+    const int64_t th = tap / axis[2].taps % axis[1].taps, tz = tap / axis[2].taps / axis[1].taps;
+    const int64_t h = line % axis[1].pixels;
+    const int64_t slice = npc_axis_source(&axis[0], line / axis[1].pixels, tz);
+    int64_t begin, end;
+    found->lines = npc_min(axis[1].pixels - h, lines);
+    npc_axis_valid(&axis[1], th, &begin, &end);
+    begin = npc_min(npc_max(begin - h, 0), found->lines);
+    end = npc_max(npc_min(end - h, found->lines), begin);
+    if (!npc_axis_holds(&axis[0], slice)) end = begin;
+    found->begin = begin;
+    found->end = end;
+    found->offset = 0;
+    if (begin < end)
+        found->offset = slice * window->source->stride[2] +
+                        npc_axis_source(&axis[1], h + begin, th) * window->source->stride[3];
+}
 
-    for (int64_t line = 0; line < axis[0].pixels * axis[1].pixels; line++) {
-        const npc_column_run run =
-            npc_column_run_of(window, k % taps, line / axis[1].pixels, line % axis[1].pixels);
-        for (int64_t w = 0; w < axis[2].pixels; w += STAGE) {
-            const int64_t count = npc_min(STAGE, axis[2].pixels - w);
-            const int64_t begin = npc_min(npc_max(run.begin - w, 0), count);
-            const int64_t end = npc_max(npc_min(run.end - w, count), begin);
-            char *row = stride == size ? to : scratch;
-            memset(row, 0, (size_t)(begin * size));
-            if (begin < end)
-                npc_read_run(j->image, plane + run.offset + (w + begin - run.begin) * run.stride,
-                             run.stride, end - begin, window->dtype, row + begin * size);
-            memset(row + end * size, 0, (size_t)((count - end) * size));
-            if (row != to) npc_write_run(row, window->dtype, to, stride, count);
-            to += count * stride;
-        }
+void npc_spread_converted(const npc_window *window, const npc_spread_args *args)
+{
+    const npc_array *s = window->source;
+    const int64_t size = (int64_t)npc_dtype_size(window->dtype);
+    const int64_t step_bytes = npc_axis_step_bytes(&window->axis[2], s->stride[4]);
+    const int64_t rows = args->zeros_before + args->rows + args->zeros_after;
+    for (int64_t t = 0; t < args->taps; t++) {
+        const npc_spread_tap *tap = &args->tap[t];
+        char *to = (char *)args->to + t * args->to_stride * size;
+        memset(to, 0, (size_t)(rows * args->count * size));
+        if (tap->begin == tap->end) continue;
+        to += (args->zeros_before * args->count + tap->begin) * size;
+        for (int64_t i = 0; i < args->rows; i++)
+            npc_read_run(
+                s, (const char *)args->from + i * args->row_stride_bytes + tap->offset_bytes,
+                step_bytes, tap->end - tap->begin, window->dtype, to + i * args->count * size);
     }
-    return NPC_OK;
-}
-
-/* All rows of one channel of one image. */
-static npc_status add_channel(void *context, int64_t piece, void *scratch)
-{
-    const job *j = context;
-    const npc_window *window = &j->window;
-    const int64_t n = piece / j->channels, c = piece % j->channels, taps = window->taps;
-    const int64_t size = (int64_t)npc_dtype_size(window->dtype), stride = j->cols->stride[2];
-    const int in_place = npc_is_plain(j->cols, window->dtype) && stride == size;
-    char *plane = j->image->data + n * j->image->stride[0] + c * j->image->stride[1];
-
-    npc_zero_plane(j->image, plane, window->axis[0].extent, window->axis[1].extent,
-                   window->axis[2].extent, size);
-    for (int64_t tap = 0; tap < taps; tap++) {
-        const char *row =
-            j->cols->data + n * j->cols->stride[0] + (c * taps + tap) * j->cols->stride[1];
-        for (int64_t p = 0; p < window->pixels; p += STAGE) {
-            const int64_t count = npc_min(STAGE, window->pixels - p);
-            const char *from = row + p * stride;
-            if (!in_place) npc_read_run(j->cols, from, stride, count, window->dtype, scratch);
-            npc_columns_add(j->kernels, window, tap, p, count, in_place ? from : scratch, plane);
-        }
-    }
-    return NPC_OK;
-}
-
-npc_status npc_im2col(const npc_conv_geometry *g, const npc_array *x, const npc_array *cols,
-                      npc_dtype dtype, const npc_options *options, npc_plan_info *info)
-{
-    job j;
-    const npc_status status = init(&j, g, x, cols, dtype, options);
-    if (status != NPC_OK) return status;
-    const int64_t rows = g->batch * g->in_channels * j.window.taps;
-    npc_team team = npc_make_team(options, 2.0 * (double)rows * (double)j.window.pixels);
-    const npc_status done = npc_parallel_for(&team, rows, STAGE * sizeof(double), fill_row, &j);
-    npc_simple_info(info, "im2col", j.kernels, &team);
-    return done;
-}
-
-npc_status npc_col2im(const npc_conv_geometry *g, const npc_array *cols, const npc_array *dx,
-                      npc_dtype dtype, const npc_options *options, npc_plan_info *info)
-{
-    job j;
-    const npc_status status = init(&j, g, dx, cols, dtype, options);
-    if (status != NPC_OK) return status;
-    const int64_t planes = g->batch * g->in_channels;
-    npc_team team = npc_make_team(options, 2.0 * (double)planes * (double)j.window.taps *
-                                               (double)j.window.pixels);
-    const npc_status done =
-        npc_parallel_for(&team, planes, STAGE * sizeof(double), add_channel, &j);
-    npc_simple_info(info, "col2im", j.kernels, &team);
-    return done;
 }

@@ -18,4 +18,22 @@ npc_column_run npc_column_run_of(const npc_window *window, int64_t tap, int64_t 
 void npc_columns_add(const npc_kernels *kernels, const npc_window *window, int64_t tap,
                      int64_t first, int64_t count, const char *from, char *plane);
 
+/* Columns [column, column + columns) of the pixels' rows, of `taps` taps along the last axis. */
+enum { NPC_COLUMN_TAPS = 16 };
+void npc_column_taps(const npc_window *window, int64_t tap, int64_t taps, int64_t column,
+                     int64_t columns, npc_spread_tap *list);
+
+/* The first rows of pixels of [line, line + lines), which are counted through the slices, that
+ * belong to one slice. */
+typedef struct npc_column_lines {
+    int64_t lines;      /* how many they are */
+    int64_t begin, end; /* those of them whose tap lies inside along both outer axes */
+    int64_t offset;     /* bytes from the channel's plane to where that of `begin` lies */
+} npc_column_lines;
+void npc_column_rows(const npc_window *window, int64_t tap, int64_t line, int64_t lines,
+                     npc_column_lines *found);
+
+/* What the kernel `spread` does, of a source that is no array of plain elements. */
+void npc_spread_converted(const npc_window *window, const npc_spread_args *args);
+
 #endif

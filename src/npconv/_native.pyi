@@ -186,6 +186,9 @@ def local_response_norm(
 def softmax(
     x: _Array, grad: _Array | None, out: _Array, logarithm: bool, options: _Options
 ) -> None: ...
+def softmax_loss(
+    x: _Array, labels: _Array, grad: _Array | None, options: _Options
+) -> float | None: ...
 def dropout(
     x: _Array,
     draws: _Array | None,
@@ -205,6 +208,12 @@ def linear(
     options: _Options,
 ) -> None: ...
 def product(a: _Array, b: _Array, out: _Array, options: _Options) -> None: ...
+def usual_pad(
+    x: object, pad_width: object, mode: object, constant_values: object, num_threads: object
+) -> _Array | None: ...
+def usual_pad_backward(
+    grad: object, pad_width: object, mode: object, num_threads: object
+) -> _Array | None: ...
 def pad_forward(
     geometry: PadGeometry,
     mode: str,

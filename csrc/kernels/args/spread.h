@@ -23,4 +23,16 @@ typedef struct npc_spread_args {
 } npc_spread_args;
 typedef void npc_spread_fn(const npc_spread_args *args);
 
+/* The reverse: adds element j of row i of tap t, for begin <= j < end, to the image's element
+ * (to + i * row_stride_bytes + tap[t].offset_bytes)[(j - begin) * step], tap after tap. */
+typedef struct npc_add_taps_args {
+    const void *from;    /* rows of a tap follow each other */
+    int64_t from_stride; /* from tap to tap */
+    int64_t rows, count, taps;
+    const npc_spread_tap *tap;
+    void *to;
+    int64_t row_stride_bytes, step;
+} npc_add_taps_args;
+typedef void npc_add_taps_fn(const npc_add_taps_args *args);
+
 #endif
