@@ -28,6 +28,22 @@ NPC_INLINE NPC_VEC NPC_V(constant)(const double value)
     return NPC_V(broadcast)(&rounded);
 }
 
+/* The points of a tile, or of a filter, lie far apart, which no processor foresees: the lines of
+ * one that comes a little later are fetched, where all of them are too many for the nearest cache.
+ * They need not exist. */
+enum { NPC_WINOGRAD_AHEAD = 3, NPC_WINOGRAD_NEAR_BYTES = 256 << 10 };
+NPC_INLINE int NPC_V(winograd_is_far)(const int64_t point_stride, const int points)
+{
+    return point_stride * points * (int64_t)sizeof(NPC_T) > NPC_WINOGRAD_NEAR_BYTES;
+}
+NPC_INLINE void NPC_V(winograd_fetch)(const NPC_T *at, const int64_t stride,
+                                      const npc_winograd_transform transform)
+{
+    NPC_UNROLL
+    for (int i = 0; i < npc_winograd_used(transform); i++)
+        __builtin_prefetch(at + npc_winograd_point(transform, i) * stride);
+}
+
 /* v[i] = B d, for the points used. */
 NPC_INLINE void NPC_V(winograd_b)(const npc_winograd_transform transform, const NPC_VEC *d,
                                   NPC_VEC *v)

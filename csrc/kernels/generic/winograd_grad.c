@@ -88,6 +88,7 @@ NPC_INLINE void NPC_V(winograd_grad_tiles)(const npc_winograd_grad_args *args, c
     const int outputs0 = npc_winograd_outputs(across), outputs1 = npc_winograd_outputs(along);
     const int points = npc_winograd_points(along);
     const int64_t step = tiles->point_step * NPC_LANES, stride = args->point_stride;
+    const int far = NPC_V(winograd_is_far)(stride, npc_winograd_points(across) * points);
 
     for (int64_t t = first; t < last; t++) {
         NPC_T *tile = (NPC_T *)args->to + (t + shift) * args->tile_stride;
@@ -108,6 +109,8 @@ NPC_INLINE void NPC_V(winograd_grad_tiles)(const npc_winograd_grad_args *args, c
             NPC_UNROLL
             for (int j = 0; j < outputs1; j++) y[j] = half[j][i];
             NPC_V(winograd_at)(along, y, m);
+            if (far)
+                NPC_V(winograd_fetch)(to + NPC_WINOGRAD_AHEAD * args->tile_stride, stride, along);
             NPC_UNROLL
             for (int j = 0; j < used1; j++)
                 NPC_V(store)(to + npc_winograd_point(along, j) * stride, m[j]);
@@ -140,6 +143,7 @@ NPC_INLINE void NPC_V(winograd_taps_of)(const npc_winograd_taps_args *args,
 {
     const int points0 = npc_winograd_points(across), points1 = npc_winograd_points(along);
     const int taps0 = npc_winograd_taps(across), taps1 = npc_winograd_taps(along);
+    const int far = NPC_V(winograd_is_far)(args->point_stride, points0 * points1);
     for (int64_t f = 0; f < args->filters; f++) {
         const NPC_T *from = (const NPC_T *)args->from + f * args->filter_stride;
         NPC_T *to = (NPC_T *)args->to + f * taps0 * taps1 * NPC_LANES;
@@ -150,6 +154,10 @@ NPC_INLINE void NPC_V(winograd_taps_of)(const npc_winograd_taps_args *args,
             NPC_UNROLL
             for (int i = 0; i < points0; i++)
                 u[i] = NPC_V(load)(from + (i * points1 + j) * args->point_stride);
+            if (far)
+                NPC_V(winograd_fetch)(from + j * args->point_stride +
+                                          NPC_WINOGRAD_AHEAD * args->filter_stride,
+                                      points1 * args->point_stride, across);
             NPC_V(winograd_gt)(across, u, half[j]);
         }
         NPC_UNROLL

@@ -38,6 +38,7 @@ NPC_INLINE void NPC_V(winograd_along)(const npc_winograd_input_args *args, const
     const int used = npc_winograd_used(transform), rows = npc_winograd_used(across);
     const int points = npc_winograd_points(transform);
     const int64_t step = tiles->point_step * NPC_LANES, stride = args->point_stride;
+    const int far = NPC_V(winograd_is_far)(stride, npc_winograd_points(across) * points);
 
     for (int i = 0; i < rows; i++) {
         const NPC_T *middle = (const NPC_T *)args->middle + i * args->columns * NPC_LANES;
@@ -49,6 +50,9 @@ NPC_INLINE void NPC_V(winograd_along)(const npc_winograd_input_args *args, const
             NPC_UNROLL
             for (int j = 0; j < used; j++) d[j] = NPC_V(load)(from + j * step);
             NPC_V(winograd_b)(transform, d, v);
+            if (far)
+                NPC_V(winograd_fetch)(tile + NPC_WINOGRAD_AHEAD * args->tile_stride, stride,
+                                      transform);
             NPC_UNROLL
             for (int j = 0; j < used; j++)
                 NPC_V(store)(tile + npc_winograd_point(transform, j) * stride, v[j]);

@@ -12,6 +12,7 @@ NPC_INLINE NPC_VEC NPC_V(winograd_results)(const npc_winograd_output_args *args,
     const int used0 = npc_winograd_used(across), used1 = npc_winograd_used(along);
     const int outputs0 = npc_winograd_outputs(across), outputs1 = npc_winograd_outputs(along);
     const int64_t step = tiles->point_step * NPC_LANES, stride = args->point_stride;
+    const int far = NPC_V(winograd_is_far)(stride, npc_winograd_points(across) * points);
     const NPC_VEC bias = NPC_V(load)(args->bias);
     NPC_VEC finite = NPC_V(zero)();
 
@@ -26,6 +27,9 @@ NPC_INLINE NPC_VEC NPC_V(winograd_results)(const npc_winograd_output_args *args,
             NPC_UNROLL
             for (int i = 0; i < used0; i++)
                 m[i] = NPC_V(load)(at + npc_winograd_point(across, i) * points * stride);
+            if (far)
+                NPC_V(winograd_fetch)(at + NPC_WINOGRAD_AHEAD * args->tile_stride, points * stride,
+                                      across);
             NPC_V(winograd_a)(across, m, half[j]);
         }
         NPC_UNROLL

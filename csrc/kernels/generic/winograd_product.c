@@ -13,6 +13,8 @@
 #define NPC_UNROLL_4 _Pragma("GCC unroll 4")
 #define NPC_SHALLOW_ROWS (NPC_UK1_ROWS_1 >= 14 ? 12 : 6)
 enum { MAX_OUTER_ROWS = 16, MAX_SHALLOW_ROWS = 12 };
+/* Results are fetched while that many products or more are summed, or it would take as long. */
+enum { FETCH_DEPTH = 64 };
 
 NPC_INLINE void NPC_V(put)(NPC_T *c, const NPC_VEC *sum, const int accumulate, const int vecs)
 {
@@ -27,13 +29,17 @@ NPC_INLINE void NPC_V(product_tile)(const npc_winograd_product_args *args, const
                                     const NPC_T *b, NPC_T *c, const int rows, const int vecs)
 {
     const int64_t depth = args->depth, b_stride = args->b_stride, c_stride = args->c_stride;
+    const int deep = depth >= FETCH_DEPTH;
     const NPC_T *row[NPC_MAX_ROWS];
     NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
     NPC_UNROLL
     for (int i = 0; i < rows; i++) {
         row[i] = a + i * args->a_stride;
         NPC_UNROLL
-        for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(zero)();
+        for (int j = 0; j < vecs; j++) {
+            acc[i][j] = NPC_V(zero)();
+            if (deep) __builtin_prefetch(c + i * c_stride + j * NPC_LANES, 1);
+        }
     }
     NPC_UNROLL_4
     for (int64_t k = 0; k < depth; k++) {
@@ -75,11 +81,15 @@ NPC_INLINE void NPC_V(outer_tile)(const npc_winograd_outer_args *args, const NPC
                                   const NPC_T *b, NPC_T *c, const int rows, const int vecs)
 {
     const int64_t a_stride = args->a_stride, b_stride = args->b_stride, tiles = args->tiles;
+    const int deep = tiles >= FETCH_DEPTH;
     NPC_VEC acc[MAX_OUTER_ROWS][NPC_MAX_VECS];
     NPC_UNROLL
     for (int i = 0; i < rows; i++) {
         NPC_UNROLL
-        for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(zero)();
+        for (int j = 0; j < vecs; j++) {
+            acc[i][j] = NPC_V(zero)();
+            if (deep) __builtin_prefetch(c + i * args->c_stride + j * NPC_LANES, 1);
+        }
     }
     NPC_UNROLL_4
     for (int64_t t = 0; t < tiles; t++) {

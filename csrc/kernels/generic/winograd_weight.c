@@ -8,6 +8,7 @@ NPC_INLINE void NPC_V(winograd_filters)(const npc_winograd_weight_args *args,
     const int taps0 = npc_winograd_taps(transform0), taps1 = npc_winograd_taps(transform1);
     const int points0 = npc_winograd_points(transform0);
     const int points1 = npc_winograd_points(transform1), taps = taps0 * taps1;
+    const int far = NPC_V(winograd_is_far)(args->point_stride, points0 * points1);
 
     for (int64_t f = 0; f < args->filters; f++) {
         const NPC_T *from = (const NPC_T *)args->from + f * taps * NPC_LANES;
@@ -28,9 +29,12 @@ NPC_INLINE void NPC_V(winograd_filters)(const npc_winograd_weight_args *args,
             NPC_UNROLL
             for (int s = 0; s < taps1; s++) g[s] = half[s][i];
             NPC_V(winograd_g)(transform1, g, u);
+            NPC_T *at = to + i * points1 * args->point_stride;
+            if (far)
+                NPC_V(winograd_fetch)(at + NPC_WINOGRAD_AHEAD * args->filter_stride,
+                                      args->point_stride, transform1);
             NPC_UNROLL
-            for (int j = 0; j < points1; j++)
-                NPC_V(store)(to + (i * points1 + j) * args->point_stride, u[j]);
+            for (int j = 0; j < points1; j++) NPC_V(store)(at + j * args->point_stride, u[j]);
         }
     }
 }
