@@ -275,6 +275,24 @@ def test_any_alignment(variant: dict[str, Any], dtype: str) -> None:
 
 
 @each_dtype
+@each_isa
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_any_alignment_of_long_rows(kernel: int, variant: dict[str, Any], dtype: str) -> None:
+    """Where the pixels of every channel lie alike, vectors begin at those of the array."""
+    case = ConvCase(
+        batch=2, in_per_group=5, out_per_group=6, size=(24, 32), kernel=(kernel, kernel),
+        padding=kernel // 2, bias=True, dtype=dtype,
+    )  # fmt: skip
+    x, weight, bias, _ = normal_operands(case)
+    options = {**case.settings, **variant, "algorithm": "direct"}
+    expected = npconv.conv2d(x, weight, bias, **options)
+    for of_x, of_y in [(0, 16), (16, 0), (16, 16), (48, 8), (x.itemsize, 32), (3, 24)]:
+        out = moved(np.full(expected.shape, np.nan, dtype), of_y)
+        npconv.conv2d(moved(x, of_x), weight, bias, **options, out=out)
+        assert_same_bits(out, expected, f"offsets {of_x}, {of_y}")
+
+
+@each_dtype
 @each_layer
 @each_variant
 def test_out_has_the_bits_of_a_new_array(

@@ -20,6 +20,7 @@ typedef struct job {
     int64_t depth, blocks, panel_blocks; /* of the depth: all, and as many as fit into a panel */
     int64_t size;
     int64_t vectors, tiles;               /* of the whole batch */
+    int64_t lead;                         /* pixels that the first vector lacks: see find_lead */
     int64_t tile_groups;                  /* a piece has the tiles of one group */
     int64_t row_parts, units, unit_parts; /* a unit is a part of a group's rows */
     int flat_target;                      /* an image's pixels follow each other in the target */
@@ -137,7 +138,8 @@ static int64_t tile_begin(const job *j, int64_t tile)
     if (j->image_tiles)
         return tile / j->image_tiles * pixels +
                npc_split(pixels / lanes, j->image_tiles, tile % j->image_tiles) * lanes;
-    return npc_min(gemm->batch * pixels, npc_split(j->vectors, j->tiles, tile) * lanes);
+    const int64_t begin = npc_split(j->vectors, j->tiles, tile) * lanes - j->lead;
+    return npc_max(0, npc_min(gemm->batch * pixels, begin));
 }
 
 /* The pixel behind a tile's last one. */
@@ -300,6 +302,29 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
     return NPC_OK;
 }
 
+/* Lanes before an array's first pixel, in the vector that it lies in, if vectors lie alike in every
+ * channel; 0 else. */
+static int64_t lanes_before(const npc_array *array, int64_t batch, int64_t vector_bytes,
+                            int64_t size)
+{
+    const int64_t strides = array->stride[1] | (batch > 1 ? array->stride[0] : 0);
+    return strides % vector_bytes ? 0 : (int64_t)((uintptr_t)array->data % vector_bytes) / size;
+}
+
+/* The first vector may begin before the first pixel, so that those behind it do not lie across
+ * cache lines: where pixels of the source are read as they are stored and more of them than of the
+ * target, there, else in the target. NumPy's large arrays begin 16 bytes behind a line. */
+static int64_t find_lead(const job *j, int joined)
+{
+    enum { MIN_VECTORS = 32 }; /* that may become one more */
+    const npc_implicit_gemm *gemm = j->gemm;
+    const int64_t vector_bytes = gemm->kernels->lanes * j->size;
+    const int of_source = joined && gemm->channels >= gemm->rows;
+    const npc_array *array = of_source ? gemm->window->source : &gemm->target;
+    if (!j->flat_target || j->tail || j->vectors < MIN_VECTORS) return 0;
+    return lanes_before(array, gemm->batch, vector_bytes, j->size);
+}
+
 /* Cuts tiles into groups, a tile's work into units of rows, and both into pieces. */
 static void plan_pieces(job *j, int threads)
 {
@@ -353,7 +378,8 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *given, npc_team *team)
 
     if (pixels == 0 || given->groups * given->rows == 0) return NPC_OK;
     j.flat_target = npc_pixels_follow(&given->target, window, j.size);
-    if (j.flat_target && npc_window_join(&joined)) {
+    const int is_joined = j.flat_target && npc_window_join(&joined);
+    if (is_joined) {
         joined_gemm.window = window = &joined;
         gemm = &joined_gemm;
     }
@@ -365,6 +391,8 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *given, npc_team *team)
         npc_choose_tile_vecs(gemm->kernels, gemm->rows, j.tail ? window->pixels - j.tail : pixels);
     const int64_t tile_bytes = (int64_t)vecs * gemm->kernels->lanes * j.size;
     j.vectors = npc_ceil_div(pixels, gemm->kernels->lanes);
+    j.lead = find_lead(&j, is_joined);
+    j.vectors = npc_ceil_div(pixels + j.lead, gemm->kernels->lanes);
     j.tiles = npc_ceil_div(j.vectors, vecs);
     if (j.tail) {
         j.image_tiles = npc_ceil_div(window->pixels / gemm->kernels->lanes, vecs);
