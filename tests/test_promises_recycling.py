@@ -138,3 +138,12 @@ def test_a_forked_child_starts_with_nothing() -> None:
 @pytest.mark.parametrize(("value", "kept"), [("0", 0), ("1", 1), ("", 1)])
 def test_the_environment_decides(value: str, kept: int) -> None:
     assert_succeeds(run_python(CALLS + f"assert blocks() == {kept}\n", NPCONV_RECYCLE=value))
+
+
+def test_large_results_begin_at_a_cache_line_in_fresh_memory_too() -> None:
+    story = """
+    kept = [npconv.conv2d(x, weight) for _ in range(3)]
+    assert _native.recycling_state() == (0, 0)
+    assert all(y.ctypes.data % 64 == 0 and y.flags.owndata for y in kept)
+    """
+    assert_succeeds(run_python(CALLS + story, NPCONV_RECYCLE="0"))

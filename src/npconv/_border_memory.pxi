@@ -1,7 +1,8 @@
 # The border, included by _native.pyx: memory of results.
 #
-# A large result gets its memory from the C core, which keeps some of what comes back. NumPy asks
-# for it through a handler (NEP 49), so that the array owns its memory like any other.
+# A large result gets its memory from the C core, which keeps some of what comes back, unless told
+# not to, and begins it at a cache line. NumPy asks for it through a handler (NEP 49), so that the
+# array owns its memory like any other.
 
 import numpy as _numpy
 from cpython.pycapsule cimport PyCapsule_New
@@ -46,7 +47,6 @@ _recycled.allocator.realloc = _recycled_realloc
 _recycled.allocator.free = _recycled_free
 cdef object _recycled_capsule = PyCapsule_New(&_recycled, "mem_handler", NULL)
 cdef object _numpy_empty = _numpy.empty
-cdef bint _recycling = True
 
 
 cdef object _new_array(int rank, cnp.npy_intp *shape, int type_number, double item_size):
@@ -56,7 +56,7 @@ cdef object _new_array(int rank, cnp.npy_intp *shape, int type_number, double it
     cdef int i
     for i in range(rank):
         size *= <double>shape[i]
-    if size < SMALLEST_RECYCLED or not _recycling:
+    if size < SMALLEST_RECYCLED:
         return cnp.PyArray_SimpleNew(rank, shape, type_number)
     before = cnp.PyDataMem_SetHandler(_recycled_capsule)
     try:
@@ -71,7 +71,7 @@ def empty(shape, dtype):
     cdef double size = dtype.itemsize
     for length in shape:
         size *= length
-    if size < SMALLEST_RECYCLED or not _recycling:
+    if size < SMALLEST_RECYCLED:
         return _numpy_empty(shape, dtype)
     before = cnp.PyDataMem_SetHandler(_recycled_capsule)
     try:
@@ -81,8 +81,6 @@ def empty(shape, dtype):
 
 
 def set_recycling(bint on):
-    global _recycling
-    _recycling = on
     npc_recycle_enable(on)
 
 
