@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scripts import assert_succeeds, run_python
 from strategies import ConvCase, PoolCase, conv_cases, pool_cases
 from tolerance import assert_same_bits
+from variants import ISAS
 
 import npconv
 from npconv import _native
@@ -63,27 +64,32 @@ def is_short(name: str, *args: Any, **kwargs: Any) -> bool:
 # ---- the same results ----------------------------------------------------------------------
 
 
-@given(case=conv_cases(), keywords=st.booleans(), integers=st.booleans())
+wishes = st.sampled_from(
+    [{}, {"precision": "strict"}, {"precision": "standard"}, *({"isa": isa} for isa in ISAS)]
+)
+
+
+@given(case=conv_cases(), keywords=st.booleans(), integers=st.booleans(), wish=wishes)
 def test_convolutions_are_what_python_defines(
-    case: ConvCase, keywords: bool, integers: bool
+    case: ConvCase, keywords: bool, integers: bool, wish: dict[str, str]
 ) -> None:
     x, weight, bias = case.operands(integers)
     settings = case.settings
     args = () if keywords else tuple(settings.values())
-    kwargs = settings if keywords else {}
+    kwargs = {**settings, **wish} if keywords else wish
     if keywords:
         assert_same_outcome("conv2d", x, weight, bias=bias, **kwargs)
     else:
-        assert_same_outcome("conv2d", x, weight, bias, *args)
+        assert_same_outcome("conv2d", x, weight, bias, *args, **wish)
     grad = npconv.conv2d(x, weight, **settings)
     assert_same_outcome("conv2d_input_grad", grad, weight, x.shape, *args, **kwargs)
     assert_same_outcome("conv2d_weight_grad", grad, x, weight.shape, *args, **kwargs)
     assert_same_outcome("conv2d_backward", grad, x, weight, *args, **kwargs)
 
 
-@given(case=pool_cases(), indices=st.booleans())
-def test_pooling_is_what_python_defines(case: PoolCase, indices: bool) -> None:
-    assert_same_outcome("max_pool2d", case.x(), **case.settings, return_indices=indices)
+@given(case=pool_cases(), indices=st.booleans(), isa=st.sampled_from([None, *ISAS]))
+def test_pooling_is_what_python_defines(case: PoolCase, indices: bool, isa: str | None) -> None:
+    assert_same_outcome("max_pool2d", case.x(), **case.settings, return_indices=indices, isa=isa)
 
 
 # ---- the same refusals, and the same sizes wherever they are accepted ------------------------
@@ -163,6 +169,10 @@ def test_odd_operands_meet_the_same_end(name: str, data: st.DataObject) -> None:
         {"num_threads": True},
         {"layout": "NHWD"},
         {"isa": "sse9"},
+        {"isa": 3},
+        {"isa": ["plain"]},
+        {"precision": "exact"},
+        {"precision": None},
         {"nothing": 1},
         {"x": X, "grad": GRAD},
         {"stride": 1, "padding": (0, -1)},
@@ -207,6 +217,7 @@ def test_usual_calls_are_short(name: str) -> None:
     assert is_short(name, *args, num_threads=1)
     assert is_short(name, *args, stride=1, padding=(0, 0), dilation=(1, 1))
     assert is_short(name, *args, *((None,) if name == "conv2d" else ()), 1, 0)
+    assert is_short(name, *args, isa="plain")
     if name == "max_pool2d":
         assert is_short(name, *args, return_indices=True)
         assert is_short(name, X, (2, 3), None, 1)
@@ -216,6 +227,7 @@ def test_usual_calls_are_short(name: str) -> None:
         assert is_short(
             name, *args, padding_mode="constant", precision="standard", algorithm="auto"
         )
+        assert is_short(name, *args, precision="strict")
 
 
 def test_an_operation_with_everything_given_is_short() -> None:
@@ -228,7 +240,7 @@ def test_an_operation_with_everything_given_is_short() -> None:
 @each_function
 def test_calls_with_wishes_take_the_long_way(name: str) -> None:
     args = CALLS[name]
-    assert not is_short(name, *args, isa="plain")
+    assert not is_short(name, *args, isa="auto")
     assert not is_short(name, *args, stride=[1, 1])
     assert not is_short(name, *(np.asarray(a, ">f4") if a is args[0] else a for a in args))
 

@@ -6,6 +6,7 @@ from cpython.object cimport PyObject
 cdef extern from "Python.h":
     bint PyLong_CheckExact(PyObject *value)
     bint PyTuple_CheckExact(PyObject *value)
+    bint PyUnicode_CheckExact(PyObject *value)
     long long PyLong_AsLongLongAndOverflow(PyObject *value, int *overflow)
     Py_ssize_t PyTuple_Size(PyObject *value)
     PyObject *PyTuple_GetItem(PyObject *value, Py_ssize_t index)
@@ -22,7 +23,7 @@ cdef double LARGEST_TOTAL = 1e18
 
 cdef struct short_call_data:
     PyObject *python  # the function to fall back on
-    Py_ssize_t num_threads  # that parameter's number
+    Py_ssize_t num_threads, precision, isa  # those parameters' numbers, -1: there is none
     Py_ssize_t count, positional
     PyObject *names[MAX_PARAMETERS]
     PyObject *defaults[MAX_PARAMETERS]  # NULL: required
@@ -36,6 +37,8 @@ cdef enum:  # numbers of parameters, as in npconv.functional
 
 cdef npc_options _short_options
 cdef bint _short_ready = False  # _short_options are set
+cdef dict _short_precisions = {"standard": False, "strict": True}
+cdef dict _short_isas = {}  # those that this machine runs
 
 
 # ---- arguments ---------------------------------------------------------------------------------
@@ -110,13 +113,29 @@ cdef inline bint _short_shape(PyObject *value, int64_t *to) noexcept:
     return True
 
 
-cdef inline bint _short_threads(PyObject *value, npc_options *options) noexcept:
+cdef inline object _short_choice(dict choices, PyObject *value):
+    return choices.get(<object>value) if PyUnicode_CheckExact(value) else None
+
+
+cdef inline bint _short_options_of(const short_call_data *call, PyObject **v,
+                                   npc_options *options) except -1:
+    """How a call asks to be run."""
     cdef int64_t threads
     options[0] = _short_options
-    if value != None_:
-        if not _short_int(value, 1, &threads) or threads > 1024:
+    if v[call.num_threads] != None_:
+        if not _short_int(v[call.num_threads], 1, &threads) or threads > 1024:
             return False
         options.num_threads = <int>threads
+    if call.precision >= 0 and v[call.precision] != call.defaults[call.precision]:
+        strict = _short_choice(_short_precisions, v[call.precision])
+        if strict is None:
+            return False
+        options.strict = strict
+    if v[call.isa] != None_:
+        isa = _short_choice(_short_isas, v[call.isa])
+        if isa is None:
+            return False
+        options.isa = isa
     return True
 
 

@@ -109,12 +109,17 @@ cdef object _short_conv2d(PyObject *self, PyObject **args, Py_ssize_t positional
             and _short_weight(filters, arrays.x.dtype, weight, &arrays.weight)
             and _short_bias(v[BIAS], arrays.x.dtype, weight[0], &arrays.bias)
             and _short_conv(&g, x, weight, v, &flops)
-            and _short_threads(v[_conv2d.num_threads], &options)):
+            and _short_options_of(&_conv2d, v, &options)):
         return _in_python(&_conv2d, args, positional, names)
     _nothing_follows(&arrays)
     if ready is not None:
+        strict = ready.precision == "strict"
+        isa = _isa_ids[ready.isa]
+        if (options.strict and not strict) or (v[_conv2d.isa] != None_ and options.isa != isa):
+            return _in_python(&_conv2d, args, positional, names)
         options.algorithm = _algorithm_ids[ready.algorithm]
-        options.isa = _isa_ids[ready.isa]
+        options.strict = strict
+        options.isa = isa
         arrays.prepared = _bytes(<cnp.ndarray?>made, "prepared", &arrays.prepared_bytes)
     y = _new(arrays.x.dtype, g.batch, g.out_channels, g.output[1], g.output[2], &arrays.y)
     if not _run_conv(NPC_FORWARD, &g, &arrays, arrays.x.dtype, &options, flops):
@@ -138,7 +143,7 @@ cdef object _short_input_grad(PyObject *self, PyObject **args, Py_ssize_t positi
             and _short_shape(v[SHAPE], x)
             and _short_conv(&g, x, weight, v, &flops)
             and _is_output(&g, grad)
-            and _short_threads(v[_conv2d_input_grad.num_threads], &options)):
+            and _short_options_of(&_conv2d_input_grad, v, &options)):
         return _in_python(&_conv2d_input_grad, args, positional, names)
     _nothing_follows(&arrays)
     dx = _new(arrays.y.dtype, x[0], x[1], x[2], x[3], &arrays.x)
@@ -165,7 +170,7 @@ cdef object _short_weight_grad(PyObject *self, PyObject **args, Py_ssize_t posit
             and _short_shape(v[SHAPE], weight)
             and _short_conv(&g, x, weight, v, &flops)
             and _is_output(&g, grad)
-            and _short_threads(v[_conv2d_weight_grad.num_threads], &options)):
+            and _short_options_of(&_conv2d_weight_grad, v, &options)):
         return _in_python(&_conv2d_weight_grad, args, positional, names)
     _nothing_follows(&arrays)
     dweight = _new(arrays.y.dtype, weight[0], weight[1], weight[2], weight[3], &target)
@@ -197,7 +202,7 @@ cdef object _short_backward(PyObject *self, PyObject **args, Py_ssize_t position
             and _short_conv(&g, x, weight, v, &flops)
             and _is_output(&g, grad)
             and _short_flags(v[NEEDS], needs)
-            and _short_threads(v[_conv2d_backward.num_threads], &options)):
+            and _short_options_of(&_conv2d_backward, v, &options)):
         return _in_python(&_conv2d_backward, args, positional, names)
     _nothing_follows(&arrays)
     dtype = images.dtype
@@ -248,7 +253,7 @@ cdef object _short_max_pool(PyObject *self, PyObject **args, Py_ssize_t position
             and _short_array(v[X], &source, x)
             and _short_pool(&g, x, v, &work)
             and (v[RETURN_INDICES] == False_ or v[RETURN_INDICES] == True_)
-            and _short_threads(v[_max_pool2d.num_threads], &options)):
+            and _short_options_of(&_max_pool2d, v, &options)):
         return _in_python(&_max_pool2d, args, positional, names)
     y = _new(source.dtype, g.batch, g.channels, g.output[1], g.output[2], &target)
     indices = None
@@ -273,7 +278,7 @@ cdef object _short_max_pool(PyObject *self, PyObject **args, Py_ssize_t position
 cdef dict _definitions = {}  # the Python functions, and all objects that a short_call points to
 cdef frozenset _looked_at = frozenset((
     "x", "weight", "bias", "grad", "input_shape", "weight_shape", "stride", "padding", "dilation",
-    "groups", "needs", "kernel_size", "return_indices", "num_threads",
+    "groups", "needs", "kernel_size", "return_indices", "num_threads", "precision", "isa",
 ))
 
 
@@ -316,8 +321,10 @@ cdef object _publish(object function, short_call_data *call, void *entry):
             call.defaults[i] = <PyObject *>parameter.default
         call.fixed[i] = parameter.name not in _looked_at
         call.positional += parameter.kind == parameter.POSITIONAL_OR_KEYWORD
-        if parameter.name == "num_threads":
-            call.num_threads = i
+    names = [parameter.name for parameter in parameters]
+    call.num_threads = names.index("num_threads")
+    call.precision = names.index("precision") if "precision" in names else -1
+    call.isa = names.index("isa")
     method = <PyMethodDef *>malloc(sizeof(PyMethodDef))  # once for each function, never freed
     if method == NULL:
         raise MemoryError
@@ -343,9 +350,11 @@ def set_prepared_type(type kind):
     _prepared_type = kind
 
 
-def set_default_options(tuple options):
-    """What a call without options gets; until this is known, there are no short cuts."""
+def set_default_options(tuple options, isas):
+    """What a call without options gets; until this is known, there are no short cuts. `isas` are
+    the names that a call may give."""
     global _short_ready
+    _short_isas.update((isa, _isa_ids[isa]) for isa in isas)
     _read_options(&_short_options, options)
     _short_options.interrupted = NULL
     _short_ready = True

@@ -90,7 +90,8 @@ def _read_environment() -> Options:
         0,
         "standard",
     )
-    _native.set_default_options(_defaults)
+    usable = [isa for isa, compiled, supported in _native.isas() if compiled and supported]
+    _native.set_default_options(_defaults, usable)
     return _defaults
 
 
