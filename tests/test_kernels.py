@@ -201,6 +201,7 @@ def sweep_others(isa: str, dtype: str) -> None:
             expected, indices = reference.max_pool2d(x, **settings, return_indices=True)
             assert_same_values(y, expected)
             assert_same_values(at, indices)
+            assert_same_values(npconv.max_pool2d(x, **settings, isa=isa), expected)
             dx = npconv.max_pool2d_backward(y, at, x.shape, **settings, isa=isa)
             assert_same_values(dx, reference.max_pool2d_backward(y, at, x.shape, **settings))
             last = np.ascontiguousarray(np.moveaxis(x, 1, -1))

@@ -217,6 +217,28 @@ def test_every_width(width: int, dtype: str) -> None:
     check(x, PoolCase(1, 2, (5, width), (3, 3), (2, 2), padding=1, ceil_mode=True), Form(dtype))
 
 
+@each_isa
+@each_dtype
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (2, 2)])
+def test_maxima_alone_are_the_same(
+    size: int, stride: int, dtype: str, variant: dict[str, Any]
+) -> None:
+    """Without indices small windows have a kernel of their own; ties, NaN and borders in it."""
+    rng = np.random.default_rng(size + stride)
+    values = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0]
+    odds = [0.02, 0.02, 0.3, 0.2, 0.2, 0.06, 0.2]
+    for width in [*range(1, 40), 67, 520]:
+        x = rng.choice(values, (2, 2, 7, width), p=odds).astype(dtype)
+        for padding, ceil_mode in [(0, False), (1, False), (0, True), (((1, 0), (0, 1)), True)]:
+            settings = {"stride": stride, "padding": padding, "ceil_mode": ceil_mode}
+            if padding != 1 and width < size:
+                continue
+            expected, _ = reference.max_pool2d(x, size, **settings, return_indices=True)
+            assert_same_bits(npconv.max_pool2d(x, size, **settings, **variant), expected)
+            low = -npconv.min_pool2d(-x, size, **settings, **variant)
+            assert_same_values(low, expected)
+
+
 # ---- operands ------------------------------------------------------------------------------
 
 
