@@ -68,7 +68,8 @@ def test_volumes_slice_by_slice(case: ConvCase, step: int) -> None:
             assert_same_values(dx, right, f"dx {name(variant)}")
 
 
-# The size of each kernel's loops; sizes that end within and at a vector; every way of staging.
+# The size of each kernel's loops; sizes that end within and at a vector; every way of staging;
+# several runs of narrow planes.
 CASES = [
     ConvCase(2, 3, 1, 1, (9, 37), (3, 3), padding=1, bias=True, seed=1),
     ConvCase(1, 2, 1, 2, (14, 64), (3, 3), (2, 2), padding=1, seed=2),
@@ -80,6 +81,8 @@ CASES = [
     ConvCase(1, 1, 1, 2, (3, 5000), (3, 3), padding=1, seed=8),
     ConvCase(1, 2, 1, 1, (1, 3000), (1, 9), padding=(0, 4), seed=9),
     ConvCase(1, 1, 1, 1, (40, 41), (31, 31), padding=15, seed=10),
+    ConvCase(2, 90, 1, 1, (14, 14), (3, 3), padding=1, bias=True, seed=11),
+    ConvCase(1, 45, 1, 1, (15, 29), (3, 3), (2, 2), padding=((2, 1), (0, 1)), seed=12),
 ]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"seed{case.seed}")
 

@@ -145,6 +145,8 @@ def sweep_depthwise(isa: str, dtype: str) -> None:
             settings: dict[str, Any] = {"stride": stride, "padding": 1, "groups": 2}
             y = npconv.conv2d(x, weight, **settings, algorithm="depthwise", isa=isa)
             assert_same_values(y, reference.conv2d(x, weight, **settings), f"{kernel}x{width}")
+            alone = npconv.conv2d(x, weight[::2], **settings, algorithm="depthwise", isa=isa)
+            assert_same_values(alone, y[:, ::2], f"one filter a channel, {kernel}x{width}")
             if kernel == 4:
                 continue
             options = {**settings, "algorithm": "depthwise", "isa": isa}

@@ -26,6 +26,10 @@ typedef struct npc_depthwise {
 /* Whether the rows that a window reads can be staged in a thread's scratch. */
 int npc_depthwise_fits(const npc_window *window);
 
+/* Whether planes are done several at a time, which npc_depthwise_run then does. */
+int npc_depthwise_fits_planes(const npc_depthwise *depthwise);
+npc_status npc_depthwise_run_planes(const npc_depthwise *depthwise, npc_team *team);
+
 npc_status npc_depthwise_run(const npc_depthwise *depthwise, npc_team *team);
 
 /* The gradients that have passes of their own, where they fit. */

@@ -4,7 +4,8 @@
  * once, their edges with masked loads. All others read staged rows: copies of a stretch of the
  * source's rows with zeros for the padding, split into the phases of the step, so that each tap of
  * each output lies a constant distance from its column. Sources of another dtype or order are
- * staged as well, to the same effect bit by bit.
+ * staged as well, to the same effect bit by bit. Narrow planes of finite weights are left to
+ * depthwise_planes.c, again to the same effect.
  */
 #include "depthwise.h"
 
@@ -469,6 +470,7 @@ npc_status npc_depthwise_run(const npc_depthwise *d, npc_team *team)
                       (axis[2].extent == 1 || window->source->stride[4] == j.size);
 
     if (d->batch * d->channels * window->pixels == 0) return NPC_OK;
+    if (npc_depthwise_fits_planes(d)) return npc_depthwise_run_planes(d, team);
     j.stage_source = !j.fast || !plain;
     j.stage_target = (axis[2].pixels > 1 && d->target.stride[4] != j.size) || d->finish.add_is_y;
     for (int i = 0; i < NPC_SPATIAL; i++)

@@ -28,6 +28,19 @@ typedef struct npc_depthwise_args {
 typedef void npc_depthwise_3x3_fn(const npc_depthwise_args *args);
 typedef void npc_depthwise_5x5_fn(const npc_depthwise_args *args);
 
+/* The same for several planes, 3 taps a side, in rows of up to NPC_DEPTHWISE_STRETCHES vectors; the
+ * weights and biases (or NULL) of one plane follow those of the one before. */
+enum { NPC_DEPTHWISE_STRETCHES = 2 }; /* of more, bands of rows are the faster */
+typedef struct npc_depthwise_planes_args {
+    int64_t step, planes, rows, columns;
+    const void *plane;
+    int64_t plane_stride_bytes, row_stride_bytes, height, width, first_row, first_column;
+    const void *weight, *bias;
+    void *to;
+    int64_t to_plane_stride_bytes, to_stride_bytes;
+} npc_depthwise_planes_args;
+typedef void npc_depthwise_planes_fn(const npc_depthwise_planes_args *args);
+
 /* Its weight gradient: `size` * `size` vectors, sums[r][s] = the sum over all t, i of
  *     grad[t][i] * plane[first_row + t * step + r][first_column + i * step + s],
  * spread over the lanes, each lane one chain; added to what `sums` holds if `accumulate` is set.
