@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -112,21 +113,29 @@ def test_conversions_while_the_band_is_filled(isa: str) -> None:
         assert_same_values(y, reference.conv2d(image, weight, padding=1, stride=2), dtype)
 
 
+@cache
+def large_images(channels: int) -> tuple[np.ndarray, ...]:
+    """Input, weight, bias and output, which is too large for caches."""
+    x = np.random.default_rng(1).integers(-3, 4, (1, 2, 512, 736)).astype("f4")
+    weight = np.random.default_rng(2).integers(-3, 4, (channels, 2, 3, 3)).astype("f4")
+    bias = np.arange(channels, dtype="f4")
+    return x, weight, bias, reference.conv2d(x, weight, bias, padding=1)
+
+
 @each_isa
 @pytest.mark.parametrize("at", [0, 1, 3])
-def test_large_results_at_any_alignment(isa: str, at: int) -> None:
+@pytest.mark.parametrize("channels", [6, 9])  # in tiles of several widths
+def test_large_results_at_any_alignment(isa: str, at: int, channels: int) -> None:
     """Written past the caches where they are in step with cache lines, by one and two threads."""
-    x = np.random.default_rng(1).integers(-3, 4, (1, 2, 512, 520)).astype("f4")
-    weight = np.random.default_rng(2).integers(-3, 4, (9, 2, 3, 3)).astype("f4")
-    bias = np.arange(9, dtype="f4")
-    expected = reference.conv2d(x, weight, bias, padding=1)
+    x, weight, bias, expected = large_images(channels)
     for threads in (1, 2):
-        room = np.full(expected.size + 8, np.nan, "f4")
-        out = room[at : at + expected.size].reshape(expected.shape)
+        room = np.full(expected.size + 32, np.nan, "f4")
+        first = -room.ctypes.data // 4 % 16 + at  # from a cache line
+        out = room[first : first + expected.size].reshape(expected.shape)
         npconv.conv2d(x, weight, bias, padding=1, **FORCED, isa=isa, num_threads=threads, out=out)
         assert_same_values(out, expected)
-        assert np.isnan(room[:at]).all()
-        assert np.isnan(room[at + expected.size :]).all()
+        assert np.isnan(room[:first]).all()
+        assert np.isnan(room[first + expected.size :]).all()
 
 
 @each_isa

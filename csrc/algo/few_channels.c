@@ -62,6 +62,7 @@ typedef struct stretch {
     const char *b; /* of the first tile; offsets and step from tile to tile */
     const int64_t *offset;
     int64_t tile_bytes;
+    int stream; /* past the caches */
 } stretch;
 
 /* From a staged tile to a y whose pixels do not follow each other. */
@@ -100,7 +101,7 @@ static void run_stretch(const job *j, const work *w, const npc_band_place *place
                          .partial = w->partial,
                          .tiles = t->tiles,
                          .last_lanes = (int)(t->count - (t->tiles * tile - kernels->lanes)),
-                         .stream = j->stream};
+                         .stream = t->stream};
     const char *a = (const char *)arrays->weight + channel * j->depth * j->size;
     char *to = w->stage, *c = to;
     int64_t stage = NPC_MAX_TILE * j->size, stride = stage;
@@ -149,8 +150,9 @@ static int64_t head_pixels(const job *j, const npc_band_place *place, int64_t pi
     return npc_min(bytes / j->size, pixels);
 }
 
-/* Cuts a band's pixels into stretches: those before the first cache line of y, then tiles of the
- * job's width, then tiles of one vector less. Returns how many there are. */
+/* Cuts a band's pixels into stretches: those before the first cache line of y, whose vectors are
+ * not aligned, then tiles of the job's width, then tiles of one vector less. Returns how many there
+ * are. */
 static int cut(const job *j, const npc_band_place *place, stretch part[3])
 {
     const int64_t lanes = j->problem->kernels->lanes, pixels = place->rows * place->columns;
@@ -160,11 +162,21 @@ static int cut(const job *j, const npc_band_place *place, stretch part[3])
     const int64_t wide = tiles ? vectors - tiles * (vectors / tiles) : 0; /* the rest of a split */
     const int width = tiles ? (int)(vectors / tiles) : 0;
     int count = 0;
-    if (head) part[count++] = (stretch){0, head, npc_ceil_div(head, lanes), 1, 0, 0, 0};
-    if (wide) part[count++] = (stretch){head, wide * (width + 1) * lanes, wide, width + 1, 0, 0, 0};
+    if (head)
+        part[count++] = (stretch){.count = head, .tiles = npc_ceil_div(head, lanes), .vecs = 1};
+    if (wide)
+        part[count++] = (stretch){.pixel = head,
+                                  .count = wide * (width + 1) * lanes,
+                                  .tiles = wide,
+                                  .vecs = width + 1,
+                                  .stream = j->stream};
     if (tiles > wide) {
         const int64_t first = head + wide * (width + 1) * lanes;
-        part[count++] = (stretch){first, pixels - first, tiles - wide, width, 0, 0, 0};
+        part[count++] = (stretch){.pixel = first,
+                                  .count = pixels - first,
+                                  .tiles = tiles - wide,
+                                  .vecs = width,
+                                  .stream = j->stream};
     }
     return count;
 }
