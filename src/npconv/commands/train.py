@@ -238,8 +238,4 @@ def _augmentation(source: Source) -> Augmentation:
     if source.name == "cifar10":
         return augment.chain(partial(augment.random_crop, padding=4), augment.random_flip)
     pixels = max(source.shape[1] // 14, 1)
-    return augment.chain(
-        partial(augment.random_rotation, degrees=8),
-        partial(augment.random_scale, smallest=0.92, largest=1.08),
-        partial(augment.random_shift, pixels=pixels),
-    )
+    return partial(augment.random_affine, degrees=8, smallest=0.92, largest=1.08, pixels=pixels)
