@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from variants import ISAS
 
 import npconv
 from npconv import _native, number_types, reference
+from npconv.functional import integers
 
 INTEGERS = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 
@@ -106,10 +108,64 @@ def test_integers_are_exact(
         assert_same_bits(one, other)
 
 
+@given(
+    case=conv_cases(largest_channels=4),
+    x_dtype=st.sampled_from(INTEGERS),
+    w_dtype=st.sampled_from(INTEGERS),
+    bits=st.sampled_from([1, 7, 10, 20, 31]),
+    swapped=st.booleans(),
+    memory=st.sampled_from(list(MEMORY)),
+    activation=st.sampled_from([None, "relu", "relu6"]),
+)
+def test_floats_compute_integers_where_they_hold_them(
+    case: ConvCase, x_dtype, w_dtype, bits, swapped, memory, activation
+) -> None:
+    """On both sides of what float32 and float64 hold."""
+    rng = np.random.default_rng(case.seed)
+
+    def draw(shape, dtype):
+        whole = draw_array(rng, shape, dtype)
+        return (
+            whole >> max(whole.dtype.itemsize * 8 - bits, 0) if whole.dtype.kind != "b" else whole
+        )
+
+    x_type = np.dtype(x_dtype).newbyteorder("S" if swapped else "=")
+    x = MEMORY[memory](draw(case.x_shape, x_dtype).astype(x_type))
+    weight = MEMORY[case.weight_memory](draw(case.weight_shape, w_dtype))
+    if np.result_type(x, weight).kind == "f":
+        return
+    bias = draw(case.weight_shape[:1], w_dtype) if case.bias else None
+    settings: dict[str, Any] = {**case.settings, "activation": activation}
+    expected = reference.conv2d(x, weight, bias, **settings)
+    with mock.patch.object(integers, "FEW_PRODUCTS", 0):
+        assert_same_bits(npconv.conv2d(x, weight, bias, **settings), expected)
+        out = np.asfortranarray(np.empty_like(expected))
+        assert npconv.conv2d(x, weight, bias, **settings, out=out) is out
+        assert_same_values(out, expected)
+        grad = MEMORY[memory](draw(expected.shape, w_dtype))
+        found = npconv.conv2d_backward(grad, x, weight, **case.settings)
+    wanted = reference.conv2d_backward(grad, x, weight, **case.settings)
+    for one, other in zip(found, wanted, strict=True):
+        assert_same_bits(one, other)
+
+
+def test_the_largest_values_say_which_floats_compute_integers():
+    x, weight = np.ones((1, 4, 64, 64), np.int64), np.ones((32, 4, 3, 3), np.int64)
+
+    def computed(value: int) -> str:
+        x[0, 1, 2, 3] = value
+        assert npconv.conv2d(x, weight)[0, 0, 0, 1] == value + 35
+        return npconv.last_plan()["dtype"]
+
+    assert computed(2**24 // 36) == "float32"
+    assert computed(2**24 // 36 + 1) == computed(-(2**53) // 36 + 1) == "float64"
+    assert computed(2**53 // 36 + 1) == computed(2**62) == "int64"
+
+
 def test_integer_results_do_not_depend_on_threads_or_batch():
     rng = np.random.default_rng(0)
-    x = draw_array(rng, (5, 6, 33, 35), "int8")
-    weight = draw_array(rng, (130, 6, 3, 3), "int8")
+    x = draw_array(rng, (5, 126, 13, 15), "int8")
+    weight = draw_array(rng, (30, 126, 3, 3), "int8")
     y = npconv.conv2d(x, weight, padding=1, num_threads=1)
     plan = npconv.last_plan()
     assert (plan["algorithm"], plan["dtype"]) == ("integer", "int32")

@@ -14,6 +14,9 @@ wider integers              int64; uint64 if all   exactly, modulo 2^64
                             is uint64
 ==========================  =====================  =========================================
 
+Integers are computed in float32 or float64 where the largest values of both factors show that these
+hold every sum exactly, which is several times as fast; the bits are the same.
+
 uint64 beside signed integers is float64 by NumPy's promotion, and computed so. A bool is 0 or 1.
 bfloat16 is that of the package ml_dtypes, whose promotion rules then hold.
 """

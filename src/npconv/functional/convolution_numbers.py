@@ -17,6 +17,7 @@ import numpy as np
 
 from npconv import checks
 from npconv.checks import Array
+from npconv.functional import integers
 from npconv.geometry import ConvGeometry
 from npconv.number_types import is_integer, real_dtype
 from npconv.runtime import Options, native
@@ -50,7 +51,7 @@ def forward(
         return
     offsets = None if bias is None else checks.settled(bias, dtype)
     if is_integer(dtype):
-        native.conv_integer("forward", geometry, x, weight, y, how, offsets, activation, add)
+        integers.forward(geometry, dtype, x, weight, offsets, y, how, activation, add)
         return
     filters = checks.settled(weight, dtype)
     native.conv_forward(geometry, x, filters, offsets, y, how, activation, slope, add, prepared)
@@ -74,7 +75,7 @@ def input_grad(
         return
     offsets = None if bias is None else checks.settled(bias, dtype)
     if is_integer(dtype):
-        native.conv_integer("input_grad", geometry, dx, weight, grad, how, offsets, activation, add)
+        integers.input_grad(geometry, dtype, grad, weight, dx, how, offsets, activation, add)
         return
     filters = checks.settled(weight, dtype)
     native.conv_input_grad(geometry, grad, filters, dx, how, offsets, activation, slope, add)
@@ -92,7 +93,7 @@ def weight_grad(
     if dtype.kind == "c":
         _complex_weight_grad(geometry, real_dtype(dtype), grad, x, dweight, how)
     elif is_integer(dtype):
-        native.conv_integer("weight_grad", geometry, x, dweight, grad, how)
+        integers.weight_grad(geometry, dtype, grad, x, dweight, how)
     else:
         native.conv_weight_grad(geometry, grad, x, dweight, how)
 
