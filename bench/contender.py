@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import channel
+from operation_rows import Row
 from peers import SkipError
 from workload import Case
 
@@ -34,30 +35,35 @@ class Spec:
     text: str
     peer: str
     options: tuple[tuple[str, str], ...]
+    folder: str = "peers"  # or another one with such modules
 
     @classmethod
-    def parse(cls, text: str) -> Spec:
+    def parse(cls, text: str, folder: str = "peers") -> Spec:
         peer, *pairs = text.split(":")
-        if not (HERE / "peers" / f"{peer}.py").exists():
-            known = sorted(p.stem for p in (HERE / "peers").glob("[!_]*.py"))
+        if not (HERE / folder / f"{peer}.py").exists():
+            known = sorted(p.stem for p in (HERE / folder).glob("[!_]*.py"))
             raise ValueError(f"no contender {peer!r}; there are {', '.join(known)}")
-        options = dict(importlib.import_module(f"peers.{peer}").OPTIONS)
+        options = dict(importlib.import_module(f"{folder}.{peer}").OPTIONS)
         for pair in pairs:
             key, equals, value = pair.partition("=")
             if key not in options or not equals:
                 raise ValueError(f"{peer} has no option {pair!r}; it has {', '.join(options)}")
             options[key] = value
-        return cls(text, peer, tuple(options.items()))
+        return cls(text, peer, tuple(options.items()), folder)
 
     @property
     def role(self) -> str:
-        return importlib.import_module(f"peers.{self.peer}").ROLE
+        return importlib.import_module(self.module).ROLE
+
+    @property
+    def module(self) -> str:
+        return f"{self.folder}.{self.peer}"
 
 
 class Contender:
     def __init__(self, spec: Spec, python: str, threads: int, isa: str) -> None:
         self.spec, self.python, self.threads, self.isa = spec, python, threads, isa
-        module = importlib.import_module(f"peers.{spec.peer}")
+        module = importlib.import_module(spec.module)
         self.environment = {
             **{f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS")},
             **module.environment(threads, isa, dict(spec.options)),
@@ -71,7 +77,7 @@ class Contender:
         from_driver, to_worker = os.pipe()
         from_worker, to_driver = os.pipe()
         settings = {
-            "peer": self.spec.peer,
+            "module": self.spec.module,
             "threads": self.threads,
             "isa": self.isa,
             "options": dict(self.spec.options),
@@ -99,7 +105,7 @@ class Contender:
             raise
         self._stop()
 
-    def bind(self, case: Case, arrays: dict[str, np.ndarray]) -> tuple[dict, dict]:
+    def bind(self, case: Case | Row, arrays: dict[str, np.ndarray]) -> tuple[dict, dict]:
         """Plan and estimate of the case's call, and its outputs."""
         return self._request({"command": "bind", "case": case.to_json()}, arrays)
 

@@ -47,6 +47,16 @@ def commit() -> dict:
     }
 
 
+def command(name: str) -> list[str]:
+    """How the script was called. Folders of this machine do not belong in a result."""
+    return [name, *map(_without_folder, sys.argv[1:])]
+
+
+def _without_folder(argument: str) -> str:
+    option, equals, value = argument.rpartition("=")
+    return option + equals + (os.path.basename(value) if os.path.isabs(value) else value)
+
+
 def stolen_seconds() -> float | None:
     """CPU time that a hypervisor has given to others since boot, all cores together."""
     for line in (_read("/proc/stat") or "").splitlines():

@@ -34,16 +34,17 @@ def die_with_parent() -> None:
 
 
 class Worker:
-    def __init__(self, peer: str, threads: int, isa: str, options: dict[str, str]) -> None:
-        module = importlib.import_module(f"peers.{peer}")
-        self.contender = module.Contender(threads, isa, options)
+    def __init__(self, module: str, threads: int, isa: str, options: dict[str, str]) -> None:
+        found = importlib.import_module(module)
+        self.case_type = getattr(found, "CASE", Case)
+        self.contender = found.Contender(threads, isa, options)
         self.call: Call | None = None
         self.estimate = 0.0
 
     def bind(self, message: dict, arrays: dict) -> tuple[dict, dict]:
         """Outputs of the first call, and about how long a later one takes."""
         self.release()
-        self.call = self.contender.bind(Case.from_json(message["case"]), arrays)
+        self.call = self.contender.bind(self.case_type.from_json(message["case"]), arrays)
         outputs = self.contender.outputs(self.call())
         plan = self.contender.plan()
         begin = time.perf_counter()

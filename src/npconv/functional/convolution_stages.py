@@ -21,7 +21,7 @@ from npconv.runtime import Options, native
 
 def surround(border: Border, images: Array, how: Options) -> Array:
     """Pad some images."""
-    padded = np.empty(border.of(len(images)).padded_shape, images.dtype.newbyteorder("="))
+    padded = native.empty(border.of(len(images)).padded_shape, images.dtype.newbyteorder("="))
     seen, target = images, padded
     if images.dtype.kind == "V":  # bfloat16, of which only the bits matter
         seen, target = images.view(np.uint16), padded.view(np.uint16)

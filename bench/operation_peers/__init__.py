@@ -1,0 +1,1 @@
+"""The contenders of `operations`, modules as in peers/, that bind rows of operation_rows.py."""
