@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pool_strategies import WindowCase, window_cases
 from tolerance import assert_close, assert_same_bits, assert_same_values
-from variants import ISA_VARIANTS, name
+from variants import ISA_VARIANTS, ISAS, name
 
 import npconv
 from npconv import _native, reference
@@ -283,3 +283,23 @@ def test_large_results_have_the_bits_of_small_ones() -> None:
             part, one = (1, 1, *shape[2:]), slice(c, c + 1)
             small = npconv.avg_pool2d_backward(y[:, one], part, *settings)
             assert_same_bits(mean[:, one], small)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_windows_as_large_as_the_image(isa: str, dtype: str) -> None:
+    """The same bits from a short way and from the long one, which rows that lie apart take."""
+    rng = np.random.default_rng(0)
+    for height, width in ((7, 7), (3, 1), (1, 16), (14, 14), (5, 33), (4, 90)):
+        x = rng.standard_normal((2, 3, height, width)).astype(dtype)
+        apart = np.repeat(x, 2, -1)[..., ::2]
+        window = (height, width)
+        found = npconv.avg_pool2d(x, window, isa=isa)
+        assert_same_bits(found, npconv.avg_pool2d(apart, window, isa=isa))
+        assert np.allclose(found[..., 0, 0], x.mean((2, 3)), atol=1e-6)
+        assert_same_bits(found, npconv.adaptive_avg_pool2d(x, 1, isa=isa))
+        if min(window) > 1:
+            rule = {"stride": 9 * width, "padding": 1, "count_include_pad": False, "isa": isa}
+            found = npconv.avg_pool2d(x, window, **rule)
+            assert_same_bits(found, npconv.avg_pool2d(apart, window, **rule))
+            assert np.allclose(found[..., 0, 0], x[..., :-1, :-1].mean((2, 3)), atol=1e-6)

@@ -155,15 +155,58 @@ NPC_INLINE void NPC_V(window_uneven)(const npc_window_sum_args *args, NPC_T *to)
     }
 }
 
+/* ---- windows as wide as their plane ---- */
+
+enum { WHOLE_VECS = 4 };
+
+/* The one pixel of a row, from row sums that never leave the first cache: elements are added in the
+ * order of window_along, but not through masked stores, which loads of other elements wait for. */
+NPC_INLINE void NPC_V(window_whole)(const npc_window_sum_args *args, const NPC_T *from, NPC_T *to)
+{
+    const int64_t *row = args->row, *offset = args->pixel_offset;
+    const int64_t skipped = (const NPC_T *)args->sums - (const NPC_T *)args->terms;
+    const int64_t terms = args->first_term[1];
+    NPC_T sums[WHOLE_VECS * NPC_LANES], sum = 0;
+    for (int64_t i = 0; i < args->columns; i += NPC_LANES) {
+        const int lanes = (int)npc_min(NPC_LANES, args->columns - i);
+        NPC_VEC column = NPC_V(load_first)(from + row[0] + i, lanes);
+        for (int64_t r = 1; r < args->row_count; r++)
+            column = NPC_V(add)(column, NPC_V(load_first)(from + row[r] + i, lanes));
+        if (args->middle) column = NPC_V(mul)(column, NPC_V(broadcast)(args->middle));
+        NPC_V(store)(sums + i, column);
+    }
+    for (int64_t k = 0; k < terms; k++) {
+        const int64_t at = offset[k] - skipped;
+        const NPC_T term = at >= 0 && at < args->columns ? sums[at] : 0;
+        sum = k ? sum + term : term;
+    }
+    if (args->factor) {
+        const NPC_T *last = args->last_divisor;
+        sum /= last ? *(const NPC_T *)args->factor * last[0] : *(const NPC_T *)args->factor;
+    }
+    *to = sum;
+}
+
+static int NPC_V(is_whole)(const npc_window_sum_args *args)
+{
+    return args->count == 1 && args->group == 1 && args->phases == 1 && !args->reach &&
+           !args->row_divisor && args->row_count > 0 && args->columns <= WHOLE_VECS * NPC_LANES;
+}
+
 NPC_DECLARE(window_sum);
 void NPC_NAME(window_sum)(const npc_window_sum_args *args)
 {
+    const int whole = NPC_V(is_whole)(args);
     for (int64_t p = 0; p < args->planes; p++) {
         for (int64_t j = 0; j < args->rows; j++) {
             const NPC_T *from =
                 (const NPC_T *)args->from + p * args->plane_advance + j * args->row_advance;
             NPC_T *to =
                 (NPC_T *)args->out + p * args->out_plane_advance + j * args->out_row_advance;
+            if (whole) {
+                NPC_V(window_whole)(args, from, to);
+                continue;
+            }
             if (args->row_divisor)
                 NPC_V(window_down_weighted)(args, from);
             else if (args->row_count == 2)
