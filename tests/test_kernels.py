@@ -265,6 +265,14 @@ def sweep_channels(isa: str, dtype: str) -> None:
             y = getattr(npconv, operation)(x, *settings, isa=isa)
             expected = getattr(reference, operation)(x, *settings)
             np.testing.assert_allclose(y, expected, rtol=16 * unit, err_msg=operation)
+        for operation in ("softmax", "log_softmax"):  # along rows
+            y = getattr(npconv, operation)(x[0], isa=isa)
+            expected = getattr(reference, operation)(x[0])
+            np.testing.assert_allclose(y, expected, rtol=16 * unit, atol=16 * unit)
+            backward = f"{operation}_backward"
+            dx = getattr(npconv, backward)(grad[0], y, isa=isa)
+            expected = getattr(reference, backward)(grad[0], y)
+            np.testing.assert_allclose(dx, expected, rtol=32 * unit, atol=256 * unit)
         if width > 1:
             y, saved = npconv.batch_norm(x, training=True, return_saved=True, isa=isa)
             expected = reference.batch_norm(x, training=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import npconv
+from npconv import reference
 from npconv.layers import SoftmaxCrossEntropy
 
 
@@ -39,6 +41,47 @@ def test_large_scores_do_not_overflow() -> None:
         np.testing.assert_array_equal(loss.backward(), np.zeros((2, 3)))
     assert loss.forward(scores[:1], np.array([2])) == pytest.approx(2e4)
     assert loss.backward().dtype == np.float32
+
+
+def by_definition(scores: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+    logarithms = reference.log_softmax(scores.astype("f8"))
+    rows = np.arange(len(scores))
+    grad = np.exp(logarithms)
+    grad[rows, labels] -= 1
+    return -logarithms[rows, labels].mean(), grad / len(scores)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (5, 17), (300, 10), (7, 1003)])
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f4", "f2", "i4"])
+def test_any_scores(shape: tuple[int, int], dtype: str) -> None:
+    """Also numbers that are converted, strided rows, and more rows than one piece of work."""
+    rng = np.random.default_rng(5)
+    scores = (8 * rng.standard_normal((shape[0], 2 * shape[1]))).astype(dtype)[:, ::2]
+    labels = rng.integers(0, shape[1], shape[0])
+    loss = SoftmaxCrossEntropy()
+    value, grad = loss.forward(scores, labels), loss.backward()
+    expected, slope = by_definition(scores, labels)
+    unit = float(np.finfo(grad.dtype).eps)
+    assert value == pytest.approx(expected, rel=64 * unit, abs=64 * unit)
+    np.testing.assert_allclose(grad, slope, rtol=64 * unit, atol=16 * unit / shape[0])
+    with npconv.threads(2):
+        assert SoftmaxCrossEntropy().forward(np.ascontiguousarray(scores), labels) == value
+
+
+@pytest.mark.parametrize("classes", [3, 40])
+def test_what_is_not_finite_stays_in_its_row(classes: int) -> None:
+    scores = np.zeros((4, classes), "f4")
+    scores[0, 1], scores[1, 1], scores[2, 1] = np.nan, np.inf, -np.inf
+    loss = SoftmaxCrossEntropy()
+    assert np.isnan(loss.forward(scores, np.zeros(4, int)))
+    grad = loss.backward()
+    assert np.isnan(grad[:2]).all()
+    np.testing.assert_allclose(grad[2, 2:], 1 / (classes - 1) / 4, rtol=1e-6)
+    assert grad[2, 1] == 0
+    assert np.isfinite(grad[3]).all()
+    scores[2, :] = -np.inf
+    loss.forward(scores[2:], np.zeros(2, int))
+    assert np.isnan(loss.backward()[0]).all()
 
 
 def test_backward_may_be_called_twice() -> None:

@@ -6,13 +6,15 @@
 #include "../core/scratch.h"
 #include "../include/npc_network.h"
 #include "../plan/simple_plan.h"
+#include "softmax_rows.h"
 #include "tile.h"
 
 enum {
     TILE_BYTES = 256 * 1024, /* of a stage */
     MOST_PIXELS = 512,
     STAGES = 4,
-    LANES = 16, /* the most that a vector has */
+    LANES = 16,    /* the most that a vector has */
+    LONG_ROW = 32, /* channels of a pixel by itself that are worth a loop along them */
 };
 
 typedef struct job {
@@ -109,6 +111,8 @@ npc_status npc_response_norm(const npc_channel_arrays *arrays, int64_t size, dou
 npc_status npc_softmax(const npc_channel_arrays *arrays, int logarithm, npc_dtype dtype,
                        const npc_options *options, npc_plan_info *info)
 {
+    if (npc_volume(arrays->extent) == 1 && arrays->channels >= LONG_ROW)
+        return npc_softmax_of_rows(arrays, logarithm, dtype, options, info);
     job j = {.softmax = {.logarithm = logarithm}, .is_softmax = 1};
     return run(&j, arrays, dtype, 32, arrays->grad.data ? "softmax_backward" : "softmax", options,
                info);

@@ -73,6 +73,20 @@ npc_status npc_response_norm(const npc_channel_arrays *arrays, int64_t size, dou
 npc_status npc_softmax(const npc_channel_arrays *arrays, int logarithm, npc_dtype dtype,
                        const npc_options *options, npc_plan_info *info);
 
+/* The mean of -log softmax(x)[label] over the rows of x (rows, classes), 0 without rows, and,
+ * unless grad (rows, classes) is NULL, its gradient. Elements of a row of x follow each other; grad
+ * and labels are C-contiguous. A label outside of [0, classes) answers NPC_BAD_INDEX. */
+typedef struct npc_softmax_loss_arrays {
+    int64_t rows, classes;
+    const void *x;
+    int64_t x_stride_bytes;
+    const int64_t *labels;
+    void *grad;
+    double loss; /* the result */
+} npc_softmax_loss_arrays;
+npc_status npc_softmax_loss(npc_softmax_loss_arrays *arrays, npc_dtype dtype,
+                            const npc_options *options, npc_plan_info *info);
+
 /* Contiguous elements. mask[i] = draws[i] >= threshold, or as given if draws is NULL; to[i] =
  * from[i] * scale where mask[i], else 0. */
 typedef struct npc_dropout_arrays {

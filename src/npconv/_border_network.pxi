@@ -189,6 +189,34 @@ def softmax(cnp.ndarray x, cnp.ndarray grad, cnp.ndarray out, bint logarithm, tu
     _check(status)
 
 
+def softmax_loss(cnp.ndarray x, cnp.ndarray labels, cnp.ndarray grad, tuple options):
+    """The mean cross-entropy of x's softmax with labels, of int64; grad, unless None, is written.
+    None if a label is no class."""
+    cdef npc_softmax_loss_arrays a
+    cdef npc_options o
+    cdef npc_status status
+    cdef npc_dtype dtype
+    cdef int64_t unused
+    _find_dtype(x, &dtype)
+    a.rows, a.classes = (<object>x).shape
+    a.x = _matrix(x, "x", a.rows, a.classes, dtype, &a.x_stride_bytes)
+    if ((<object>labels).shape != (a.rows,) or cnp.PyArray_TYPE(labels) != cnp.NPY_INT64
+            or not cnp.PyArray_ISCARRAY_RO(labels)):
+        raise ValueError("labels must be C-contiguous int64, one for each row")
+    a.labels = <const int64_t *>cnp.PyArray_DATA(labels)
+    a.grad = NULL
+    if grad is not None:
+        _check_out(grad, dtype, True)
+        a.grad = _matrix(grad, "grad", a.rows, a.classes, dtype, &unused)
+    _read_options(&o, options)
+    with nogil:
+        status = npc_softmax_loss(&a, dtype, &o, npc_last_plan())
+    if status == NPC_BAD_INDEX:
+        return None
+    _check(status)
+    return a.loss
+
+
 def dropout(cnp.ndarray x, cnp.ndarray draws, uint32_t threshold, double scale, cnp.ndarray mask,
             cnp.ndarray out, tuple options):
     """Fill mask from draws, or with draws None take it as it is; then out."""

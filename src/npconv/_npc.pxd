@@ -307,6 +307,16 @@ cdef extern from "npc_network.h" nogil:
     npc_status npc_softmax(const npc_channel_arrays *arrays, int logarithm, npc_dtype dtype,
                            const npc_options *options, npc_plan_info *info)
 
+    ctypedef struct npc_softmax_loss_arrays:
+        int64_t rows, classes
+        const void *x
+        int64_t x_stride_bytes
+        const int64_t *labels
+        void *grad
+        double loss
+    npc_status npc_softmax_loss(npc_softmax_loss_arrays *arrays, npc_dtype dtype,
+                                const npc_options *options, npc_plan_info *info)
+
     ctypedef struct npc_dropout_arrays:
         int64_t count
         const void *from_ "from"

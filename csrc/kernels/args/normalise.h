@@ -46,6 +46,20 @@ typedef struct npc_softmax_args {
 } npc_softmax_args;
 typedef void npc_softmax_fn(const npc_softmax_args *args);
 
+/* The same of rows whose `count` elements, at least one, follow each other; sums are of lanes, in
+ * an order that depends on `count` alone. Without a grad, if there are labels, in [0, count): loss
+ * of a row = -log of its softmax at the label, and to, unless NULL, its gradient times `scale`. */
+typedef struct npc_softmax_rows_args {
+    int64_t rows, count;
+    int logarithm;
+    const void *from, *grad;
+    void *to;
+    int64_t from_stride_bytes, grad_stride_bytes, to_stride_bytes;
+    const int64_t *label;
+    double scale, *loss;
+} npc_softmax_rows_args;
+typedef void npc_softmax_rows_fn(const npc_softmax_rows_args *args);
+
 /* mask[i] = draws[i] >= threshold, unless draws is NULL and the mask given; to[i] = from[i] * scale
  * where mask[i], else 0. */
 typedef struct npc_dropout_args {

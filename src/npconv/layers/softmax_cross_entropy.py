@@ -6,6 +6,7 @@ import numpy as np
 
 from npconv.checks import Array
 from npconv.layers.mode import Mode
+from npconv.runtime import native, options
 
 
 class SoftmaxCrossEntropy(Mode):
@@ -13,37 +14,44 @@ class SoftmaxCrossEntropy(Mode):
 
     Softmax and logarithm are taken together, from ``x - max(x)``, so that neither large nor very
     unequal scores overflow; the gradient is ``(softmax(x) - one_hot(labels)) / N``.
-    An empty batch has loss 0.
+    An empty batch has loss 0. Both come from one pass over the scores; the loss is a sum of doubles
+    in order of the rows, so its bits do not depend on threads.
     """
 
     def forward(self, x: Array, labels: Array) -> float:
         """Return the loss of scores `x` for integer `labels` in [0, classes)."""
-        labels = _checked(x, np.asarray(labels))
-        shifted = x - x.max(axis=1, keepdims=True)
-        exponentials = np.exp(shifted)
-        totals = exponentials.sum(axis=1, keepdims=True)
-        self._keep(exponentials / totals, labels)
-        rows = np.arange(len(x))
-        return float(np.sum(np.log(totals[:, 0]) - shifted[rows, labels])) / max(len(x), 1)
+        scores = _matrix(x)
+        classes = _checked(scores, np.asarray(labels))
+        grad = native.empty(scores.shape, scores.dtype) if self.training else None
+        loss = native.softmax_loss(scores, classes, grad, options())
+        if loss is None:
+            raise ValueError(
+                f"labels run from {classes.min()} to {classes.max()}, "
+                f"expected 0 to {scores.shape[1] - 1}"
+            )
+        self._keep(grad)
+        return loss
 
     def backward(self) -> Array:
-        """Return the loss's gradient with respect to the scores."""
-        softmax, labels = self._recall()
-        grad: Array = softmax.copy()
-        grad[np.arange(len(grad)), labels] -= 1
-        grad /= max(len(grad), 1)
+        """Return the loss's gradient with respect to the scores, which `forward` computed."""
+        grad: Array = self._recall()[0]
         return grad
 
 
-def _checked(x: Array, labels: Array) -> Array:
+def _matrix(x: Array) -> Array:
+    """Return scores as the C core takes them: float32 or float64, each row's side by side."""
+    x = np.asarray(x)
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"x has shape {x.shape}, expected (N, classes) with at least one class")
+    dtype = np.dtype(np.float32 if x.dtype in (np.float16, np.float32) else np.float64)
+    if x.dtype == dtype and x.dtype.isnative and x.flags.c_contiguous and x.flags.aligned:
+        return x
+    return np.ascontiguousarray(x, dtype)
+
+
+def _checked(x: Array, labels: Array) -> Array:
     if labels.shape != x.shape[:1]:
         raise ValueError(f"labels has shape {labels.shape}, expected {x.shape[:1]}")
     if labels.size and labels.dtype.kind not in "iu":
         raise TypeError(f"labels has dtype {labels.dtype}, expected integers")
-    if labels.size and (labels.min() < 0 or labels.max() >= x.shape[1]):
-        raise ValueError(
-            f"labels run from {labels.min()} to {labels.max()}, expected 0 to {x.shape[1] - 1}"
-        )
-    return labels.astype(np.intp)
+    return np.ascontiguousarray(labels, np.int64)
