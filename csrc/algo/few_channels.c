@@ -10,6 +10,7 @@
 
 #include "../core/scratch.h"
 #include "../plan/conv_plan.h"
+#include "../plan/simple_plan.h"
 #include "band.h"
 #include "finish.h"
 #include "implicit_gemm.h"
@@ -29,7 +30,6 @@ enum {
 };
 #define MIN_PIECE_FLOPS 4e5
 #define MAX_UNIT_FLOPS 4e8
-#define STREAM_BYTES (8 << 20) /* results larger than this go past the caches */
 
 typedef struct job {
     const npc_conv_problem *problem;
@@ -337,7 +337,7 @@ static npc_status run(npc_conv_problem *problem)
     const int64_t bytes = g->batch * g->out_channels * npc_volume(g->output) * size;
     const int64_t tile_bytes = (int64_t)j.vecs * problem->kernels->lanes * size;
     j.aligned = j.flat && y->stride[1] % NPC_CACHE_LINE == 0 && pixels * size >= 2048;
-    j.large = bytes > STREAM_BYTES;
+    j.large = bytes > NPC_STREAM_PRODUCT_BYTES;
     j.stream = j.aligned && !j.finish.needed && j.large && tile_bytes % NPC_CACHE_LINE == 0;
     const int64_t operand = j.depth * tile_bytes;
     j.group = npc_max(1, L1_BYTES / operand);
@@ -418,7 +418,7 @@ static void features(const npc_conv_problem *problem, double *feature)
     if (depth * vecs * kernels->lanes * size > COLLECT_BYTES)
         feature[COLLECTED] = groups * depth * vectors;
     feature[RESULTS] = results;
-    if (results * size > STREAM_BYTES) feature[FAR] = results;
+    if (results * size > NPC_STREAM_PRODUCT_BYTES) feature[FAR] = results;
 }
 
 const npc_conv_algorithm npc_conv_few_channels = {"few_channels", declines, run,       features,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../core/scratch.h"
+#include "../plan/simple_plan.h"
 #include "channels_last.h"
 #include "panel_product.h"
 
@@ -25,7 +26,6 @@ enum {
 };
 #define MIN_PIECE_FLOPS 4e5
 #define MAX_UNIT_FLOPS 4e8
-#define STREAM_BYTES (8 << 20) /* results larger than this go past the caches */
 
 /* A part of the source: what `rows` x `columns` output pixels need. */
 typedef struct band {
@@ -283,7 +283,8 @@ static int can_stream(const job *j)
         if (i != 1) odd |= y->stride[i] % vector;
     if (j->l.groups > 1) odd |= j->l.rows * j->l.size % vector;
     return j->in_place && odd == 0 &&
-           g->batch * g->out_channels * npc_volume(g->output) * j->l.size > STREAM_BYTES;
+           g->batch * g->out_channels * npc_volume(g->output) * j->l.size >
+               NPC_STREAM_PRODUCT_BYTES;
 }
 
 static npc_status run(npc_conv_problem *problem)
@@ -374,7 +375,8 @@ static void features(const npc_conv_problem *problem, double *feature)
     feature[LOADS] = tiles * vectors * (double)l.depth;
     feature[TILES] = tiles * (double)(l.groups * l.panels);
     feature[RESULTS] = pixels * vectors;
-    if (pixels * (double)(g->out_channels * l.size) > STREAM_BYTES) feature[FAR] = feature[RESULTS];
+    if (pixels * (double)(g->out_channels * l.size) > NPC_STREAM_PRODUCT_BYTES)
+        feature[FAR] = feature[RESULTS];
     npc_window_forward(&window, g, &none, problem->dtype);
     if (plan_band(&b, &window, &l, 1))
         feature[FILLED] = (double)b.bytes / (double)l.size *

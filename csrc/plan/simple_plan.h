@@ -16,6 +16,10 @@ void npc_simple_info(npc_plan_info *info, const char *operation, const npc_kerne
  * faster; not where they are fresh from the system. */
 int npc_is_large(const void *address, double bytes);
 
+/* UK2 and UK4 write results once, tile by tile: past the caches that is faster from fewer bytes on,
+ * and no slower where they are fresh. */
+#define NPC_STREAM_PRODUCT_BYTES (8 << 20)
+
 /* Whether an array of this shape is so large that writing past the caches is faster, and has each
  * row begin with a cache line. */
 int npc_beyond_caches(const npc_array *array, int64_t n, int64_t c, int64_t d, int64_t h, int64_t w,
