@@ -56,7 +56,7 @@ void npc_winograd_set_up_block(const npc_winograd_job *j, npc_winograd_block *b,
     b->tiles = 0;
     for (int64_t group = npc_split(j->units, j->blocks, index) * j->unit_groups; group < end;) {
         npc_winograd_run *run = &b->run[b->runs++];
-        npc_winograd_band *band = &b->band[b->bands - 1];
+        npc_winograd_band *band = b->bands > 0 ? &b->band[b->bands - 1] : NULL;
         const int64_t row = group / along->groups;
         run->image = row / across->tiles;
         run->tile_row = row % across->tiles;
@@ -66,7 +66,7 @@ void npc_winograd_set_up_block(const npc_winograd_job *j, npc_winograd_block *b,
         npc_winograd_run_set(run, &j->view, b->column + b->tiles);
         b->tiles += run->tiles.tiles;
         group += run->groups;
-        if (b->bands > 0 && npc_winograd_run_joins(&j->view, band->run, run - 1, run))
+        if (band && npc_winograd_run_joins(&j->view, band->run, run - 1, run))
             band->runs++;
         else
             b->band[b->bands++] = (npc_winograd_band){run, 1};
