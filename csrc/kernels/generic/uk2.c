@@ -2,7 +2,7 @@
  * over the same blocks. Tiles that do not fit into the registers are left empty here and NULL in
  * the table. */
 #include "../args/product.h"
-#include "kernel.h"
+#include "block_sums.h"
 
 NPC_INLINE void NPC_V(uk2_body)(const npc_uk2_args *args, const int rows, const int vecs)
 {
@@ -28,7 +28,6 @@ NPC_INLINE void NPC_V(uk2_body)(const npc_uk2_args *args, const int rows, const 
         }
         for (int64_t block = 0; block < args->blocks; block++) {
             const int64_t end = k + args->block_depth + (block < args->long_blocks);
-            NPC_T *partial = args->partial;
             NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
             NPC_UNROLL
             for (int i = 0; i < rows; i++) {
@@ -47,24 +46,9 @@ NPC_INLINE void NPC_V(uk2_body)(const npc_uk2_args *args, const int rows, const 
                     for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(fma)(w, pixels[j], acc[i][j]);
                 }
             }
-            if (block > 0) {
-                NPC_UNROLL
-                for (int i = 0; i < rows; i++) {
-                    NPC_UNROLL
-                    for (int j = 0; j < vecs; j++)
-                        acc[i][j] = NPC_V(add)(NPC_V(load)(partial + (i * vecs + j) * NPC_LANES),
-                                               acc[i][j]);
-                }
-            }
-            if (block < args->blocks - 1) {
-                NPC_UNROLL
-                for (int i = 0; i < rows; i++) {
-                    NPC_UNROLL
-                    for (int j = 0; j < vecs; j++)
-                        NPC_V(store)(partial + (i * vecs + j) * NPC_LANES, acc[i][j]);
-                }
-                continue;
-            }
+            const int is_last = block == args->blocks - 1;
+            NPC_V(join_blocks)(acc, args->partial, block == 0, is_last, rows, vecs);
+            if (!is_last) continue;
             if (args->bias) {
                 NPC_UNROLL
                 for (int i = 0; i < rows; i++) {
@@ -74,18 +58,8 @@ NPC_INLINE void NPC_V(uk2_body)(const npc_uk2_args *args, const int rows, const 
                 }
             }
             NPC_UNROLL
-            for (int i = 0; i < rows; i++) {
-                NPC_T *c = (NPC_T *)args->c[i] + first;
-                NPC_UNROLL
-                for (int j = 0; j < vecs; j++) {
-                    if (j == vecs - 1 && last < NPC_LANES)
-                        NPC_V(store_first)(c + j * NPC_LANES, acc[i][j], last);
-                    else if (stream)
-                        NPC_V(stream)(c + j * NPC_LANES, acc[i][j]);
-                    else
-                        NPC_V(store)(c + j * NPC_LANES, acc[i][j]);
-                }
-            }
+            for (int i = 0; i < rows; i++)
+                NPC_V(put_row)((NPC_T *)args->c[i] + first, acc[i], last, stream, vecs);
         }
         b += args->b_tile_bytes;
     }

@@ -2,7 +2,7 @@
  * over the same blocks. Tiles that do not fit into the registers are left empty here and NULL in
  * the table. */
 #include "../args/product.h"
-#include "kernel.h"
+#include "block_sums.h"
 
 NPC_INLINE void NPC_V(uk4_body)(const npc_uk4_args *args, const int rows, const int vecs)
 {
@@ -26,7 +26,6 @@ NPC_INLINE void NPC_V(uk4_body)(const npc_uk4_args *args, const int rows, const 
         }
         for (int64_t block = 0; block < args->blocks; block++) {
             const int64_t end = k + args->block_depth + (block < args->long_blocks);
-            NPC_T *partial = args->partial;
             NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
             NPC_UNROLL
             for (int i = 0; i < rows; i++) {
@@ -45,24 +44,9 @@ NPC_INLINE void NPC_V(uk4_body)(const npc_uk4_args *args, const int rows, const 
                     for (int j = 0; j < vecs; j++) acc[i][j] = NPC_V(fma)(x, panel[j], acc[i][j]);
                 }
             }
-            if (block > 0) {
-                NPC_UNROLL
-                for (int i = 0; i < rows; i++) {
-                    NPC_UNROLL
-                    for (int j = 0; j < vecs; j++)
-                        acc[i][j] = NPC_V(add)(NPC_V(load)(partial + (i * vecs + j) * NPC_LANES),
-                                               acc[i][j]);
-                }
-            }
-            if (block < args->blocks - 1) {
-                NPC_UNROLL
-                for (int i = 0; i < rows; i++) {
-                    NPC_UNROLL
-                    for (int j = 0; j < vecs; j++)
-                        NPC_V(store)(partial + (i * vecs + j) * NPC_LANES, acc[i][j]);
-                }
-                continue;
-            }
+            const int is_last = block == args->blocks - 1;
+            NPC_V(join_blocks)(acc, args->partial, block == 0, is_last, rows, vecs);
+            if (!is_last) continue;
             if (args->lane_bias) {
                 const NPC_T *bias = args->lane_bias;
                 NPC_UNROLL
@@ -73,18 +57,8 @@ NPC_INLINE void NPC_V(uk4_body)(const npc_uk4_args *args, const int rows, const 
                 }
             }
             NPC_UNROLL
-            for (int i = 0; i < rows; i++) {
-                NPC_T *to = (NPC_T *)(c + i * c_step);
-                NPC_UNROLL
-                for (int j = 0; j < vecs; j++) {
-                    if (j == vecs - 1 && last < NPC_LANES)
-                        NPC_V(store_first)(to + j * NPC_LANES, acc[i][j], last);
-                    else if (stream)
-                        NPC_V(stream)(to + j * NPC_LANES, acc[i][j]);
-                    else
-                        NPC_V(store)(to + j * NPC_LANES, acc[i][j]);
-                }
-            }
+            for (int i = 0; i < rows; i++)
+                NPC_V(put_row)((NPC_T *)(c + i * c_step), acc[i], last, stream, vecs);
         }
     }
 }
