@@ -200,6 +200,26 @@ static void scatter(const npc_winograd_view *view, const rectangle *r, int64_t i
 
 /* ---- tiles ----------------------------------------------------------------------------------- */
 
+/* Where the pixels of rows first, first + step, ... of a band are: zeros for those outside of the
+ * array, whose extent is `extent`. Rows that do not follow each other are gathered here. */
+static void find_rows(const npc_winograd_view *view, const rectangle *band, int64_t extent,
+                      int64_t first, int rows, const npc_winograd_memory *m, const void **row)
+{
+    const int64_t step = view->axis[0].step;
+    const int64_t row_bytes =
+        band->pitch * view->kernels->lanes * (int64_t)npc_dtype_size(view->dtype);
+    rectangle one = *band;
+    one.rows = 1;
+    for (int i = 0; i < rows; i++) {
+        one.row = first + i * step;
+        row[i] = m->zeros;
+        if (one.row < 0 || one.row >= extent) continue;
+        one.pixels = band->pixels + (step == 1 ? one.row - band->row : i) * row_bytes;
+        row[i] = one.pixels;
+        if (step != 1) gather(view, &one, m->planar);
+    }
+}
+
 void npc_winograd_band_input(const npc_winograd_band *band, const npc_winograd_view *view,
                              int64_t channel, char *to, int64_t point_stride, int64_t tile_stride,
                              const npc_winograd_memory *m)
@@ -215,17 +235,16 @@ void npc_winograd_band_input(const npc_winograd_band *band, const npc_winograd_v
     const int64_t top = npc_max(0, across->first + npc_winograd_pixel(across, first->tile_row));
     const int64_t bottom = across->first + npc_winograd_pixel(across, last->tile_row) +
                            npc_winograd_used(last->tiles.transform[0]);
-    const int together = across->step == 1;
-    rectangle r = {.array = s,
-                   .plane = s->data + first->image * s->stride[0] + channel * s->stride[1],
-                   .width = along->source,
-                   .channels = npc_min(lanes, view->channels - channel),
-                   .row = top,
-                   .rows = npc_min(bottom, across->source) - top,
-                   .column = w + before,
-                   .columns = inside,
-                   .pixels = m->pixels,
-                   .pitch = inside};
+    const rectangle r = {.array = s,
+                         .plane = s->data + first->image * s->stride[0] + channel * s->stride[1],
+                         .width = along->source,
+                         .channels = npc_min(lanes, view->channels - channel),
+                         .row = top,
+                         .rows = npc_min(bottom, across->source) - top,
+                         .column = w + before,
+                         .columns = inside,
+                         .pixels = m->pixels,
+                         .pitch = inside};
     npc_winograd_input_args args = {.columns = columns,
                                     .before = before,
                                     .inside = inside,
@@ -233,21 +252,11 @@ void npc_winograd_band_input(const npc_winograd_band *band, const npc_winograd_v
                                     .point_stride = point_stride,
                                     .tile_stride = tile_stride};
 
-    if (together) gather(view, &r, m->planar);
+    if (across->step == 1) gather(view, &r, m->planar);
     for (const npc_winograd_run *run = first; run <= last; run++) {
-        const int64_t h = across->first + npc_winograd_pixel(across, run->tile_row);
-        for (int i = 0; i < npc_winograd_used(run->tiles.transform[0]); i++) {
-            const int64_t row = h + i * across->step;
-            args.row[i] = m->zeros;
-            if (row < 0 || row >= across->source) continue;
-            char *pixels = m->pixels + (together ? row - top : i) * inside * lanes * size;
-            args.row[i] = pixels;
-            if (together) continue;
-            r.row = row;
-            r.rows = 1;
-            r.pixels = pixels;
-            gather(view, &r, m->planar);
-        }
+        find_rows(view, &r, across->source,
+                  across->first + npc_winograd_pixel(across, run->tile_row),
+                  npc_winograd_used(run->tiles.transform[0]), m, args.row);
         args.tiles = &run->tiles;
         args.to = to + run->slot * tile_stride * size;
         npc_run_winograd_input(view->kernels, &args);
@@ -300,26 +309,13 @@ void npc_winograd_band_grad(const npc_winograd_band *band, const npc_winograd_vi
 {
     const npc_winograd_axis *across = &view->axis[0];
     const int64_t size = (int64_t)npc_dtype_size(view->dtype);
-    const int together = across->step == 1;
-    rectangle r = results_of(band, view, row, m->results);
-    const int64_t top = r.row, row_bytes = r.pitch * view->kernels->lanes * size;
+    const rectangle r = results_of(band, view, row, m->results);
     npc_winograd_grad_args args = {.point_stride = point_stride, .tile_stride = tile_stride};
 
-    if (together) gather(view, &r, m->planar);
+    if (across->step == 1) gather(view, &r, m->planar);
     for (const npc_winograd_run *run = band->run; run < band->run + band->runs; run++) {
-        const int64_t h = npc_winograd_pixel(across, run->tile_row);
-        for (int i = 0; i < npc_winograd_outputs(run->tiles.transform[0]); i++) {
-            const int64_t y = h + i * across->step;
-            args.row[i] = m->zeros;
-            if (y >= across->target) continue;
-            char *pixels = m->results + (together ? y - top : i) * row_bytes;
-            args.row[i] = pixels;
-            if (together) continue;
-            r.row = y;
-            r.rows = 1;
-            r.pixels = pixels;
-            gather(view, &r, m->planar);
-        }
+        find_rows(view, &r, across->target, npc_winograd_pixel(across, run->tile_row),
+                  npc_winograd_outputs(run->tiles.transform[0]), m, args.row);
         args.tiles = &run->tiles;
         args.to = to + run->slot * tile_stride * size;
         npc_run_winograd_grad(view->kernels, &args);

@@ -115,32 +115,45 @@ NPC_INLINE void NPC_V(outer_tile)(const npc_winograd_outer_args *args, const NPC
         tile(7, most) tile(8, most) tile(9, most) tile(10, most) tile(11, most) tile(12, most)     \
             tile(13, most) tile(14, most) tile(15, most) tile(16, most)
 
-/* Rows of tiles in blocks of even size, `vecs` vectors of output channels. */
+/* Rows in blocks of even size, of at most `most`: how many blocks, and then each of them, whose
+ * size is a constant in its case. Rows of a lie a_step elements apart. */
+#define NPC_SPLIT_ROWS(total, most)                                                                \
+    const int64_t blocks = npc_ceil_div(total, npc_max(most, 1));                                  \
+    const int64_t rows = (total) / npc_max(blocks, 1), more = (total) - rows * blocks
+#define NPC_EACH_BLOCK(tile, most, a_step, before)                                                 \
+    for (int64_t r = 0; r < blocks; r++) {                                                         \
+        const int64_t count = rows + (r < more);                                                   \
+        before;                                                                                    \
+        switch (count) {                                                                           \
+            NPC_CASES_FROM_1(tile, most)                                                           \
+        }                                                                                          \
+        a += count * (a_step);                                                                     \
+        c += count * args->c_stride;                                                               \
+    }
+
+NPC_INLINE const char *NPC_V(fetch_ahead)(const char *ahead, const char *end, int64_t lines)
+{
+    for (int64_t l = 0; l < lines && ahead < end; l++, ahead += NPC_CACHE_LINE)
+        __builtin_prefetch(ahead, 0, 2);
+    return ahead;
+}
+
+/* `vecs` vectors of output channels. */
 #define NPC_PRODUCT_CASE(count, most)                                                              \
     case count:                                                                                    \
         if ((count) <= (most)) NPC_V(product_tile)(args, a, b, c, count, vecs);                    \
         break;
 #define NPC_PRODUCT_COLUMN(number)                                                                 \
     static void NPC_V(product_column_##number)(const npc_winograd_product_args *args,              \
-                                               const NPC_T *b, NPC_T *const first)                 \
+                                               const NPC_T *b, NPC_T *c)                           \
     {                                                                                              \
         enum { vecs = number, most = NPC_PRODUCT_ROWS(number) };                                   \
-        const int64_t blocks = npc_ceil_div(args->tiles, npc_max(most, 1));                        \
-        const int64_t rows = args->tiles / npc_max(blocks, 1), more = args->tiles - rows * blocks; \
+        NPC_SPLIT_ROWS(args->tiles, most);                                                         \
         const int64_t lines = npc_ceil_div(args->ahead_lines, npc_max(blocks, 1));                 \
-        const char *ahead = args->ahead, *ahead_end = ahead + args->ahead_lines * NPC_CACHE_LINE;  \
+        const char *ahead = args->ahead, *end = ahead + args->ahead_lines * NPC_CACHE_LINE;        \
         const NPC_T *a = args->a;                                                                  \
-        NPC_T *c = first;                                                                          \
-        for (int64_t r = 0; r < blocks; r++) {                                                     \
-            const int64_t count = rows + (r < more);                                               \
-            for (int64_t l = 0; l < lines && ahead < ahead_end; l++, ahead += NPC_CACHE_LINE)      \
-                __builtin_prefetch(ahead, 0, 2);                                                   \
-            switch (count) {                                                                       \
-                NPC_CASES_FROM_1(NPC_PRODUCT_CASE, most)                                           \
-            }                                                                                      \
-            a += count * args->a_stride;                                                           \
-            c += count * args->c_stride;                                                           \
-        }                                                                                          \
+        NPC_EACH_BLOCK(NPC_PRODUCT_CASE, most, args->a_stride,                                     \
+                       ahead = NPC_V(fetch_ahead)(ahead, end, lines))                              \
     }
 NPC_PRODUCT_COLUMN(1)
 NPC_PRODUCT_COLUMN(2)
@@ -153,22 +166,14 @@ NPC_PRODUCT_COLUMN(4)
         break;
 static void NPC_V(shallow_column)(const npc_winograd_product_args *args, const NPC_T *b, NPC_T *c)
 {
-    const int64_t blocks = npc_ceil_div(args->tiles, NPC_SHALLOW_ROWS);
-    const int64_t rows = args->tiles / npc_max(blocks, 1), more = args->tiles - rows * blocks;
+    NPC_SPLIT_ROWS(args->tiles, NPC_SHALLOW_ROWS);
+    const char *end = args->ahead + args->ahead_lines * NPC_CACHE_LINE;
     const NPC_T *a = args->a;
     NPC_VEC weight[NPC_LANES];
     NPC_UNROLL
     for (int k = 0; k < NPC_LANES; k++) weight[k] = NPC_V(load)(b + k * args->b_stride);
-    for (int64_t l = 0; l < args->ahead_lines; l++)
-        __builtin_prefetch(args->ahead + l * NPC_CACHE_LINE, 0, 2);
-    for (int64_t r = 0; r < blocks; r++) {
-        const int64_t count = rows + (r < more);
-        switch (count) {
-            NPC_CASES_FROM_1(NPC_SHALLOW_CASE, NPC_SHALLOW_ROWS)
-        }
-        a += count * NPC_LANES;
-        c += count * args->c_stride;
-    }
+    NPC_V(fetch_ahead)(args->ahead, end, args->ahead_lines);
+    NPC_EACH_BLOCK(NPC_SHALLOW_CASE, NPC_SHALLOW_ROWS, NPC_LANES, (void)0)
 }
 
 NPC_DECLARE(winograd_product);
@@ -211,21 +216,12 @@ void NPC_NAME(winograd_product)(const npc_winograd_product_args *args)
         break;
 #define NPC_OUTER_COLUMN(number)                                                                   \
     static void NPC_V(outer_column_##number)(const npc_winograd_outer_args *args, const NPC_T *b,  \
-                                             NPC_T *const first)                                   \
+                                             NPC_T *c)                                             \
     {                                                                                              \
         enum { vecs = number, most = NPC_OUTER_ROWS(number) };                                     \
-        const int64_t blocks = npc_ceil_div(args->rows, npc_max(most, 1));                         \
-        const int64_t rows = args->rows / npc_max(blocks, 1), more = args->rows - rows * blocks;   \
+        NPC_SPLIT_ROWS(args->rows, most);                                                          \
         const NPC_T *a = args->a;                                                                  \
-        NPC_T *c = first;                                                                          \
-        for (int64_t r = 0; r < blocks; r++) {                                                     \
-            const int64_t count = rows + (r < more);                                               \
-            switch (count) {                                                                       \
-                NPC_CASES_FROM_1(NPC_OUTER_CASE, most)                                             \
-            }                                                                                      \
-            a += count;                                                                            \
-            c += count * args->c_stride;                                                           \
-        }                                                                                          \
+        NPC_EACH_BLOCK(NPC_OUTER_CASE, most, 1, (void)0)                                           \
     }
 NPC_OUTER_COLUMN(1)
 NPC_OUTER_COLUMN(2)
