@@ -16,7 +16,6 @@
 #include "npc.h"
 
 #define ALIGNMENT 64
-#define SMALLEST ((size_t)256 << 10) /* the C library keeps smaller blocks by itself */
 #define HUGE_PAGES ((size_t)4 << 20) /* from here on they are asked for, as NumPy does */
 
 /* In front of every block, in an aligned slot of its own. */
@@ -82,7 +81,7 @@ static header *allocate(size_t capacity)
 void *npc_recycle_take(size_t bytes)
 {
     header *block = NULL;
-    if (bytes >= SMALLEST) {
+    if (bytes >= NPC_RECYCLE_SMALLEST) {
         pthread_once(&once, watch_forks);
         pthread_mutex_lock(&lock);
         for (int i = 0; i < count && !block; i++) {
@@ -101,7 +100,7 @@ void npc_recycle_give(void *memory)
     if (!memory) return;
     header *block = (header *)memory - 1;
     const size_t capacity = block->capacity;
-    if (capacity < SMALLEST || capacity > NPC_RECYCLE_BYTES) {
+    if (capacity < NPC_RECYCLE_SMALLEST || capacity > NPC_RECYCLE_BYTES) {
         free(block);
         return;
     }

@@ -352,9 +352,9 @@ int npc_max_threads(void); /* usable cores */
 int npc_get_num_threads(void);
 void npc_set_num_threads(int num_threads);
 
-/* Memory for results, aligned to 64 bytes. Blocks of 256 KB and more that are given back wait for a
- * request that they fit, at most so many in the process; none in a forked child at first. Callable
- * from any thread. */
+/* Memory for results, aligned to 64 bytes. Blocks from a size on that are given back wait for what
+ * they fit, so many in the process; none in a forked child at first. Callable from any thread. */
+#define NPC_RECYCLE_SMALLEST ((size_t)256 << 10) /* the C library keeps smaller ones by itself */
 #define NPC_RECYCLE_BLOCKS 4
 #define NPC_RECYCLE_BYTES ((size_t)64 << 20)
 void *npc_recycle_take(size_t bytes); /* NULL: no memory */

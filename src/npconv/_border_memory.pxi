@@ -2,14 +2,12 @@
 #
 # A large result gets its memory from the C core, which keeps some of what comes back, unless told
 # not to, and begins it at a cache line. NumPy asks for it through a handler (NEP 49), so that the
-# array owns its memory like any other.
+# array owns its memory like any other. Results below NPC_RECYCLE_SMALLEST are NumPy's:
+# changing the handler takes longer than their allocation.
 
 import numpy as _numpy
 from cpython.pycapsule cimport PyCapsule_New
 from libc.string cimport memcpy, memset, strcpy
-
-# Smaller results are NumPy's affair: changing the handler takes longer than their allocation.
-cdef enum: SMALLEST_RECYCLED = 256 << 10
 
 
 cdef void *_recycled_malloc(void *ctx, size_t size) noexcept nogil:
@@ -56,7 +54,7 @@ cdef object _new_array(int rank, cnp.npy_intp *shape, int type_number, double it
     cdef int i
     for i in range(rank):
         size *= <double>shape[i]
-    if size < SMALLEST_RECYCLED:
+    if size < <double>NPC_RECYCLE_SMALLEST:
         return cnp.PyArray_SimpleNew(rank, shape, type_number)
     before = cnp.PyDataMem_SetHandler(_recycled_capsule)
     try:
@@ -71,7 +69,7 @@ def empty(shape, dtype):
     cdef double size = dtype.itemsize
     for length in shape:
         size *= length
-    if size < SMALLEST_RECYCLED:
+    if size < <double>NPC_RECYCLE_SMALLEST:
         return _numpy_empty(shape, dtype)
     before = cnp.PyDataMem_SetHandler(_recycled_capsule)
     try:

@@ -243,6 +243,7 @@ cdef extern from "npc.h" nogil:
     int npc_max_threads()
     int npc_get_num_threads()
     void npc_set_num_threads(int num_threads)
+    size_t NPC_RECYCLE_SMALLEST
     void *npc_recycle_take(size_t bytes)
     void npc_recycle_give(void *memory)
     size_t npc_recycle_capacity(const void *memory)
