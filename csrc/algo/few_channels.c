@@ -14,6 +14,7 @@
 #include "band.h"
 #include "finish.h"
 #include "implicit_gemm.h"
+#include "tail.h"
 
 /* Work sizes; none of them shows in the results. */
 enum {
@@ -365,6 +366,8 @@ static const char *declines(const npc_conv_problem *problem)
         return "a single input channel has few outputs to share its band";
     if (npc_group_out(g) < MIN_ROWS && g->groups > 1)
         return "the groups have fewer than 4 output channels";
+    if (npc_tail_pixels(problem->kernels, npc_volume(g->output), npc_conv_depth(g)))
+        return "the last pixels of so small an image are dot products";
     const npc_array none = {.dtype = problem->dtype};
     npc_window window;
     npc_band band;
