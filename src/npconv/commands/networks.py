@@ -39,7 +39,7 @@ def _pattern(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
 
 
 def _resnet9(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
-    return models.resnet9(shape, 16, classes, rng=rng)
+    return models.resnet9(shape, 24, classes, rng=rng)
 
 
 NETWORKS: dict[str, Callable[[Shape, int, np.random.Generator], Layer]] = {

@@ -38,7 +38,7 @@ Networks:
   cifar    INPUT-CONV-RELU-POOL-FC of CS231n's notes
   pattern  ((CONV-RELU)*2-POOL)*3-FC-RELU-FC with 24 to 96 filters (2 blocks for small images)
   resnet9  a residual network for CIFAR-10: eight 3x3 convolutions with batch normalisation and
-           16 to 128 filters
+           24 to 192 filters
 
 After each epoch it measures the accuracy on the test images and writes DIR/checkpoint.npz, and
 DIR/history.json with each epoch's loss and accuracy. Ctrl-C writes the checkpoint, too; the same
