@@ -130,7 +130,7 @@ def test_isas_that_are_not_there(monkeypatch):
     known = (("avx512", True, False), ("neon", False, False), ("plain", True, True))
     monkeypatch.setattr(_native, "isas", lambda: known)
     with pytest.raises(ValueError, match=r"'avx512' cannot be used: this CPU does not have it; us"):
-        npconv.max_pool2d(X, 2, isa="avx512")
+        npconv.avg_pool2d(X, 2, isa="avx512")
     with pytest.raises(ValueError, match="'neon' cannot be used: this build does not contain it"):
         npconv.im2col(X, 2, isa="neon")
 
