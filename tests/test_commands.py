@@ -69,6 +69,8 @@ def test_train_then_look(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"test accuracy: 0\.\d{4}", out.splitlines()[-1])
 
     checkpoint = ("--checkpoint", "npconv-train/checkpoint.npz")
+    out = run(capsys, "eval", *checkpoint, "--augment")
+    assert "test accuracy" in out
     out = run(capsys, "eval", *checkpoint)
     assert pictures(out) == ["npconv-eval/confusion.png", "npconv-eval/mistakes.png"]
     assert len(re.findall(r"^ +\d: +\d+ of +\d+ right$", out, re.M)) == 10

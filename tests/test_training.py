@@ -18,7 +18,7 @@ from npconv.checks import Array
 from npconv.data import Dataset, augment
 from npconv.layers import Flatten, Layer, Linear, ReLU, Sequential
 from npconv.optim import SGD, Adam, Momentum, Optimiser
-from npconv.training import CheckpointError, Trainer, accuracy, predict, read_notes, step
+from npconv.training import CheckpointError, Trainer, accuracy, predict, read_notes, step, views
 
 
 def data(train: int = 60, test: int = 30) -> Dataset:
@@ -270,6 +270,40 @@ def test_progress_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     assert capsys.readouterr().err == ""
     with pytest.raises(ImportError, match="the progress bar needs tqdm"):
         trainer().fit(data(), 1, progress=True)
+
+
+def test_views_move_and_mirror_images() -> None:
+    images = np.arange(1, 19, dtype="f4").reshape(1, 2, 3, 3)
+    seen = [view(images) for view in views(1)]
+    assert len(seen) == 10
+    still, down, up, right, left = seen[:5]
+    np.testing.assert_array_equal(still, images)
+    np.testing.assert_array_equal(down[..., 1:, :], images[..., :-1, :])
+    np.testing.assert_array_equal(up[..., :-1, :], images[..., 1:, :])
+    np.testing.assert_array_equal(right[..., 1:], images[..., :-1])
+    np.testing.assert_array_equal(left[..., :-1], images[..., 1:])
+    for moved, rim in [
+        (down, np.s_[..., 0, :]),
+        (up, np.s_[..., -1, :]),
+        (right, np.s_[..., 0]),
+        (left, np.s_[..., -1]),
+    ]:
+        assert not moved[rim].any()
+    mirrored = np.ascontiguousarray(images[..., ::-1])
+    for view, other in zip(seen[5:], views(1, mirror=False), strict=True):
+        np.testing.assert_array_equal(view, other(mirrored))
+    assert not views(5)[1](images).any(), "moved out of sight"
+    with pytest.raises(ValueError, match="pixels"):
+        views(-1)
+
+
+def test_predict_adds_the_outputs_for_all_views() -> None:
+    rng = np.random.default_rng(5)
+    net = Sequential(Flatten(), Linear(16, 3, rng=rng))
+    images = rng.standard_normal((7, 1, 4, 4), dtype=np.float32)
+    wanted = sum(net.forward(view(images)).copy() for view in views(1)).argmax(axis=1)
+    np.testing.assert_array_equal(predict(net, images, 3, views=views(1)), wanted)
+    assert (wanted != predict(net, images)).any(), "the views should matter here"
 
 
 def test_predict_and_accuracy() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npconv.commands import options as common
+
+if TYPE_CHECKING:
+    from npconv.commands.sources import Source
+    from npconv.training import View
 
 DESCRIPTION = f"""\
 Measure a trained network on the test images: its accuracy, that of each class, which classes it
@@ -31,6 +35,12 @@ def add_parser(commands: Any) -> None:
         default=[],
         help="checkpoints of networks trained on the same data",
     )
+    parser.add_argument(
+        "--augment",
+        action="store_true",
+        help="go by the sum of the outputs for each image and for the same moved by a pixel or two "
+        "in every direction, and for photographs by those of their mirror images, too",
+    )
     common.add_out(parser, "npconv-eval")
     common.add_threads(parser)
 
@@ -51,7 +61,7 @@ def _run(options: argparse.Namespace) -> None:
     with common.threads(options):
         net, source, _, _ = trained(options)
         images, labels = source.data.test_images, source.data.test_labels
-        predictions = predict(net, images)
+        predictions = predict(net, images, views=_views(source) if options.augment else ())
     counts = confusion_matrix(labels, predictions, 10)
     for number, row in enumerate(counts):
         name = str(number) if source.classes is None else source.classes[number]
@@ -61,6 +71,12 @@ def _run(options: argparse.Namespace) -> None:
     mistakes = out / "mistakes.png"
     print(f"wrote {viz.save_mistakes(mistakes, images, labels, predictions, source.classes)}")
     print(f"test accuracy: {np.mean(predictions == labels):.4f}")
+
+
+def _views(source: Source) -> tuple[View, ...]:
+    from npconv.training import views
+
+    return views(max(source.shape[1] // 14, 1), mirror=source.name == "cifar10")
 
 
 def _compare(options: argparse.Namespace) -> None:

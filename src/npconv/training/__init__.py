@@ -20,15 +20,18 @@ from npconv.training.evaluation import accuracy, predict
 from npconv.training.history import History
 from npconv.training.step import Loss, step
 from npconv.training.trainer import Trainer
+from npconv.training.views import View, views
 
 __all__ = [
     "CheckpointError",
     "History",
     "Loss",
     "Trainer",
+    "View",
     "accuracy",
     "load_weights",
     "predict",
     "read_notes",
     "step",
+    "views",
 ]
