@@ -14,7 +14,6 @@
 #include "band.h"
 #include "finish.h"
 #include "implicit_gemm.h"
-#include "tail.h"
 
 /* Work sizes; none of them shows in the results. */
 enum {
@@ -312,7 +311,8 @@ static npc_status run(npc_conv_problem *problem)
 
     npc_window_forward(&j.window, g, &problem->arrays->x, problem->dtype);
     /* The band holds zeros for taps in the padding; times infinite or NaN weights they would be
-     * NaN where the definition skips the product. `direct` mends that, and sums in the same order.
+     * NaN where the definition skips the product. `direct`'s product mends that, and sums in the
+     * same order.
      */
     const npc_axis *axis = j.window.axis;
     int inner = 1;
@@ -320,7 +320,8 @@ static npc_status run(npc_conv_problem *problem)
         inner &= axis[i].inner_begin == 0 && axis[i].inner_end == axis[i].pixels;
     if (!inner &&
         !npc_run_all_finite(problem->kernels, problem->arrays->weight, g->out_channels * j.depth)) {
-        const npc_implicit_gemm gemm = npc_forward_gemm(problem, &j.window);
+        npc_implicit_gemm gemm = npc_forward_gemm(problem, &j.window);
+        gemm.no_tails = 1;
         return npc_implicit_gemm_run(&gemm, problem->team);
     }
     const int64_t wanted =
@@ -366,8 +367,6 @@ static const char *declines(const npc_conv_problem *problem)
         return "a single input channel has few outputs to share its band";
     if (npc_group_out(g) < MIN_ROWS && g->groups > 1)
         return "the groups have fewer than 4 output channels";
-    if (npc_tail_pixels(problem->kernels, npc_volume(g->output), npc_conv_depth(g)))
-        return "the last pixels of so small an image are dot products";
     const npc_array none = {.dtype = problem->dtype};
     npc_window window;
     npc_band band;

@@ -386,7 +386,7 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *given, npc_team *team)
     j.gemm = gemm;
     j.depth = gemm->channels * window->taps;
     j.blocks = npc_depth_blocks(j.depth);
-    j.tail = npc_tail_pixels(gemm->kernels, window->pixels, j.depth);
+    j.tail = gemm->no_tails ? 0 : npc_tail_pixels(gemm->kernels, window->pixels, j.depth);
     const int vecs =
         npc_choose_tile_vecs(gemm->kernels, gemm->rows, j.tail ? window->pixels - j.tail : pixels);
     const int64_t tile_bytes = (int64_t)vecs * gemm->kernels->lanes * j.size;

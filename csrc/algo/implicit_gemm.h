@@ -19,6 +19,7 @@ typedef struct npc_implicit_gemm {
     const char *bias;       /* (groups * rows,) or NULL */
     npc_array target;       /* stride of its spatial axes: from pixel to pixel of the window */
     npc_finish finish;      /* what follows the sum */
+    int no_tails;           /* the last pixels of small images are summed as all others are */
 } npc_implicit_gemm;
 
 /* The forward convolution's product. */
