@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv.checks import FLOAT32, FLOAT64, Array, show
+from npconv.checks import FLOAT32, FLOAT64, Array, no_promotion, promotion, show
 
 INT32 = np.dtype(np.int32)
 INT64 = np.dtype(np.int64)
@@ -45,21 +45,7 @@ def sum_dtype(**operands: Array | None) -> np.dtype[Any]:
 
     TypeError if there is none.
     """
-    first: np.dtype[Any] | None = None
-    for operand in operands.values():
-        if operand is not None:
-            if first is None:
-                first = operand.dtype
-            elif operand.dtype is not first:
-                break
-    else:
-        if first is FLOAT32 or first is FLOAT64:
-            return first
-    dtypes = {name: operand.dtype for name, operand in operands.items() if operand is not None}
-    try:
-        promoted = np.result_type(*dtypes.values())
-    except TypeError:
-        promoted = None
+    promoted, dtypes = promotion(operands)
     if promoted is not None:
         if promoted.type in _NATIVE:
             return _NATIVE[promoted.type]
@@ -67,11 +53,8 @@ def sum_dtype(**operands: Array | None) -> np.dtype[Any]:
             return promoted
         if promoted.kind in "biu":
             return _integer_sum(promoted, dtypes)
-    what = ", ".join(f"{name} is {dtype}" for name, dtype in dtypes.items())
-    became = "" if promoted is None or len(dtypes) == 1 else f" (together {promoted})"
-    raise TypeError(
-        f"{what}{became}; expected integers, float16, float32, float64, complex64 or complex128 "
-        "after NumPy's promotion"
+    raise no_promotion(
+        promoted, dtypes, "integers, float16, float32, float64, complex64 or complex128"
     )
 
 

@@ -67,8 +67,14 @@ def _refuse_masks_in(value: list[Any] | tuple[Any, ...], name: str) -> None:
             _refuse_masks_in(item, name)
 
 
-def float_dtype(**operands: Array | None) -> np.dtype[Any]:
-    """Return the result's dtype: NumPy's promotion of all operands, float32 or float64."""
+def promotion(
+    operands: dict[str, Array | None],
+) -> tuple[np.dtype[Any] | None, dict[str, np.dtype[Any]]]:
+    """Return NumPy's promotion of all operands, None where there is none, and their dtypes.
+
+    The dtypes are for :func:`no_promotion`; the usual operands, all float32 or all float64, go
+    without.
+    """
     first: np.dtype[Any] | None = None
     for operand in operands.values():
         if operand is not None:
@@ -78,19 +84,31 @@ def float_dtype(**operands: Array | None) -> np.dtype[Any]:
                 break
     else:
         if first is FLOAT32 or first is FLOAT64:
-            return first
+            return first, {}
     dtypes = {name: operand.dtype for name, operand in operands.items() if operand is not None}
     try:
-        result = np.result_type(*dtypes.values())
+        return np.result_type(*dtypes.values()), dtypes
     except TypeError:
-        result = None
+        return None, dtypes
+
+
+def no_promotion(
+    promoted: np.dtype[Any] | None, dtypes: dict[str, np.dtype[Any]], expected: str
+) -> TypeError:
+    """Return the error that tells what the operands are, and together."""
+    what = ", ".join(f"{name} is {dtype}" for name, dtype in dtypes.items())
+    became = "" if promoted is None or len(dtypes) == 1 else f" (together {promoted})"
+    return TypeError(f"{what}{became}; expected {expected} after NumPy's promotion")
+
+
+def float_dtype(**operands: Array | None) -> np.dtype[Any]:
+    """Return the result's dtype: NumPy's promotion of all operands, float32 or float64."""
+    promoted, dtypes = promotion(operands)
     # Not by ==, which takes None for float64.
     for float_type in (FLOAT32, FLOAT64):
-        if result is not None and result.type is float_type.type:
+        if promoted is not None and promoted.type is float_type.type:
             return float_type
-    what = ", ".join(f"{name} is {dtype}" for name, dtype in dtypes.items())
-    became = "" if result is None or len(dtypes) == 1 else f" (together {result})"
-    raise TypeError(f"{what}{became}; expected float32 or float64 after NumPy's promotion")
+    raise no_promotion(promoted, dtypes, "float32 or float64")
 
 
 def pad_dtype(x: Array) -> np.dtype[Any]:

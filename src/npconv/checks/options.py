@@ -95,16 +95,7 @@ def activation(value: object) -> tuple[str | None, float]:
         raise ValueError(
             f"activation must be {_either(ACTIVATIONS)} or ('leaky_relu', slope), got {show(value)}"
         )
-    slope = value[1]
-    if not isinstance(slope, (int, float, np.integer, np.floating)) or isinstance(slope, bool):
-        raise TypeError(f"activation's slope must be a number, got {show(slope)}")
-    try:
-        checked = float(slope)
-    except OverflowError:
-        checked = math.inf
-    if not math.isfinite(checked):
-        raise ValueError(f"activation's slope must be finite, got {show(slope)}")
-    return "leaky_relu", checked
+    return "leaky_relu", number(value[1], "activation's slope")
 
 
 def index_dtype(value: object, kind: str, kernel: tuple[int, ...]) -> np.dtype[Any]:
