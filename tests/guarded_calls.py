@@ -16,6 +16,7 @@ from tolerance import assert_same_values
 from variants import CONV_VARIANTS, ISA_VARIANTS, ISAS, aligned_bytes, name
 
 from npconv import _native, geometry, reference
+from npconv.border import bordered
 
 CONVOLUTIONS = [
     ConvCase(2, 1, 3, 5, (5, 7), (3, 3), padding=1, bias=True, seed=1),
@@ -144,6 +145,36 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     announce("conversion of x while it is read")
     guarded_call(forward, at, y, x.astype("i1"), weight, bias)
     guarded_call(forward, at, y, x.astype(x.dtype.newbyteorder()), weight, bias)
+
+
+def run_bordered(isa: str, dtype: str, kernel: tuple[int, int], mode: str, at: str) -> None:
+    """Borders of other modes than zeros, wider than the image, too."""
+    x = np.arange(2 * 9 * 5 * 4).reshape(2, 9, 5, 4).astype(dtype)
+    weight = np.arange(17 * 9 * kernel[0] * kernel[1]).reshape(17, 9, *kernel).astype(dtype) % 7
+    widths: Any = ((1, 2), (0, 6))
+    g = geometry.conv_geometry(2, x.shape, weight.shape, 1, widths)
+    inner, border = bordered(g, mode)
+    y = reference.conv2d(x, weight, padding=widths, padding_mode=mode)
+    grad = (y % 5).astype(dtype)
+    dx, dw, _ = reference.conv2d_backward(
+        grad, x, weight, padding=widths, padding_mode=mode, needs=(True, True, False)
+    )
+    for precision in ("standard", "strict"):
+        options = ("auto", isa, 1, precision)
+        zero = 0 if precision == "standard" else 1  # Winograd's sums are not exact
+
+        def forward(x: Any, weight: Any, out: Any, options: Any = options) -> None:
+            _native.conv_forward(inner, x, weight, None, out, options, border=border)
+
+        def input_grad(grad: Any, weight: Any, out: Any, options: Any = options) -> None:
+            _native.conv_input_grad(inner, grad, weight, out, options, border=border)
+
+        def weight_grad(grad: Any, x: Any, out: Any, options: Any = options) -> None:
+            _native.conv_weight_grad(inner, grad, x, out, options, border=border)
+
+        guarded_call(forward, at, zero * y, x, zero * weight)
+        guarded_call(input_grad, at, zero * dx, zero * grad, weight)
+        guarded_call(weight_grad, at, zero * dw, zero * grad, x)
 
 
 def run_integers(case: ConvCase, dtype: str, isa: str, at: str) -> None:
@@ -395,6 +426,10 @@ def main() -> None:
                 for size in ((3, 5), (8, 33), (14, 14)):
                     announce(f"winograd {isa} {dtype} {size} at {at}")
                     run_winograd(isa, dtype, size, 1, at)
+                for kernel in ((3, 3), (4, 2)):
+                    for mode in ("reflect", "wrap", "edge", "symmetric"):
+                        announce(f"bordered {isa} {dtype} {kernel} {mode} at {at}")
+                        run_bordered(isa, dtype, kernel, mode, at)
                 for sizes in ((1, 300, 75), (2, 9, 16), (7, 2, 33), (5, 140, 530)):
                     announce(f"product {isa} {dtype} {sizes} at {at}")
                     run_product(isa, dtype, sizes, at)

@@ -17,7 +17,7 @@ from tolerance import assert_same_bits
 from variants import ISAS
 
 import npconv
-from npconv import _native
+from npconv import _native, checks
 
 DEFINITIONS = _native.definitions()
 X, WEIGHT = np.ones((2, 4, 8, 7), "f4"), np.ones((6, 4, 3, 2), "f4")
@@ -65,7 +65,13 @@ def is_short(name: str, *args: Any, **kwargs: Any) -> bool:
 
 
 wishes = st.sampled_from(
-    [{}, {"precision": "strict"}, {"precision": "standard"}, *({"isa": isa} for isa in ISAS)]
+    [
+        {},
+        {"precision": "strict"},
+        {"precision": "standard"},
+        *({"isa": isa} for isa in ISAS),
+        *({"padding_mode": mode} for mode in checks.PAD_MODES),
+    ]
 )
 
 
@@ -235,6 +241,7 @@ def test_an_operation_with_everything_given_is_short() -> None:
     assert is_short("conv2d", X, WEIGHT[:, :2].copy(), bias, (2, 1), (1, 2), 2, 2)
     assert is_short("conv2d", weight=WEIGHT, x=X, bias=bias)
     assert is_short("conv2d_backward", *CALLS["conv2d_backward"], needs=(False, True, True))
+    assert is_short("conv2d", X, WEIGHT, padding=(1, 9), padding_mode="reflect")
 
 
 @each_function

@@ -4,6 +4,7 @@
 
 #include "../algo/finish.h"
 #include "../core/fp_env.h"
+#include "conv_border.h"
 #include "conv_cost.h"
 #include "conv_memory.h"
 #include "simple_plan.h"
@@ -166,16 +167,43 @@ static int is_trivial(const npc_conv_problem *problem)
     }
 }
 
+npc_status npc_conv_run(npc_conv_problem *problem, const npc_conv_algorithm *algorithm)
+{
+    npc_status status = is_trivial(problem) ? NPC_OK : algorithm->run(problem);
+    if (status == NPC_OK && problem->operation == NPC_INPUT_GRAD && !problem->finished)
+        status = npc_finish_input(problem);
+    return status;
+}
+
+/* Whether a border fits what the geometry says of the padded images. */
+static int is_border_consistent(const npc_conv_geometry *g, const npc_border *border)
+{
+    for (int i = 0; i < NPC_SPATIAL; i++)
+        if (border->before[i] < 0 || border->after[i] < 0 || g->pad_before[i] || g->pad_after[i] ||
+            border->before[i] >= g->input[i] || border->after[i] >= g->input[i] - border->before[i])
+            return 0;
+    return border->mode != NPC_PAD_CONSTANT;
+}
+
 npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geometry,
                     const npc_conv_arrays *arrays, npc_dtype dtype, const npc_options *options,
                     npc_plan_info *info)
 {
+    return npc_conv_bordered(operation, geometry, arrays, NULL, dtype, options, info);
+}
+
+npc_status npc_conv_bordered(npc_conv_operation operation, const npc_conv_geometry *geometry,
+                             const npc_conv_arrays *arrays, const npc_border *border,
+                             npc_dtype dtype, const npc_options *options, npc_plan_info *info)
+{
     static const char *const names[] = {"forward", "input_grad", "weight_grad"};
     if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
+    if (border && !is_border_consistent(geometry, border)) return NPC_INVALID_GEOMETRY;
     npc_team team = npc_make_team(options, conv_work(geometry));
     npc_conv_problem problem = {.operation = operation,
                                 .geometry = geometry,
                                 .arrays = arrays,
+                                .border = border,
                                 .dtype = dtype,
                                 .strict = options->strict,
                                 .channels_last = options->channels_last,
@@ -187,9 +215,9 @@ npc_status npc_conv(npc_conv_operation operation, const npc_conv_geometry *geome
     if (chosen < 0) return NPC_UNSUPPORTED_ALGORITHM;
     status = npc_conv_take_prepared(&problem, algorithms[chosen]);
     if (status != NPC_OK) return status;
-    npc_status done = is_trivial(&problem) ? NPC_OK : algorithms[chosen]->run(&problem);
-    if (done == NPC_OK && operation == NPC_INPUT_GRAD && !problem.finished)
-        done = npc_finish_input(&problem);
+    const npc_status done = border && !npc_conv_reads_border(operation, algorithms[chosen])
+                                ? npc_conv_run_padded(&problem, algorithms[chosen], options)
+                                : npc_conv_run(&problem, algorithms[chosen]);
     npc_simple_info(info, names[operation], problem.kernels, &team);
     info->algorithm = algorithms[chosen]->name;
     info->workspace_bytes += problem.shared_bytes;

@@ -4,12 +4,14 @@
 
 #include "../core/dtype.h"
 #include "../core/parallel.h"
+#include "../include/npc_border.h"
 #include "../kernels/kernels.h"
 
 typedef struct npc_conv_problem {
     npc_conv_operation operation;
     const npc_conv_geometry *geometry;
     const npc_conv_arrays *arrays; /* NULL while candidates are asked */
+    const npc_border *border;      /* around the images; NULL: none, or zeros by the geometry */
     npc_dtype dtype;
     int strict;        /* direct summation only: who computes otherwise declines */
     int channels_last; /* from npc_options */
@@ -55,6 +57,9 @@ enum {
 /* The algorithm that runs a problem; NULL where what is forced cannot. */
 const npc_conv_algorithm *npc_conv_choose(const npc_conv_problem *problem,
                                           const npc_options *options);
+
+/* Runs it, or does what has no terms to sum, and what is to follow. */
+npc_status npc_conv_run(npc_conv_problem *problem, const npc_conv_algorithm *algorithm);
 
 /* Sets problem->prepared from the arrays, or answers NPC_BAD_PREPARED. */
 npc_status npc_conv_take_prepared(npc_conv_problem *problem, const npc_conv_algorithm *algorithm);

@@ -8,15 +8,37 @@ cdef void _nothing_follows(npc_conv_arrays *arrays) noexcept:
     arrays.prepared_bytes = 0
 
 
+cdef npc_border *_read_border(npc_border *to, object geometry, object border,
+                              list shape) except? NULL:
+    """What surrounds the images, NULL where nothing does; `shape` is that of the images."""
+    cdef int i, spatial = geometry.ndim
+    shape.extend(_x_shape(geometry))
+    if border is None:
+        return NULL
+    to.mode = _look_up(_pad_modes, "mode", border.mode)
+    for i in range(3):
+        to.before[i] = to.after[i] = 0
+    for i in range(spatial):
+        to.before[3 - spatial + i] = border.geometry.before[2 + i]
+        to.after[3 - spatial + i] = border.geometry.after[2 + i]
+        shape[2 + i] -= to.before[3 - spatial + i] + to.after[3 - spatial + i]
+    return to
+
+
 def conv_forward(geometry, cnp.ndarray x, cnp.ndarray weight, bias, cnp.ndarray out,
-                 tuple options, activation=None, double slope=0, add=None, prepared=None):
+                 tuple options, activation=None, double slope=0, add=None, prepared=None,
+                 border=None):
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
+    cdef npc_border around
+    cdef npc_border *surrounded
+    cdef list shape = []
     cdef npc_options o
     cdef npc_status status
     _read_conv_geometry(&g, geometry)
     _read_options(&o, options)
-    _describe(&arrays.x, x, "x", _x_shape(geometry))
+    surrounded = _read_border(&around, geometry, border, shape)
+    _describe(&arrays.x, x, "x", tuple(shape))
     _describe(&arrays.y, out, "out", _y_shape(geometry))
     _check_out(out, arrays.y.dtype, False)
     arrays.weight = _operand(weight, "weight", _weight_shape(geometry), arrays.y.dtype)
@@ -32,7 +54,8 @@ def conv_forward(geometry, cnp.ndarray x, cnp.ndarray weight, bias, cnp.ndarray 
     if prepared is not None:
         arrays.prepared = _bytes(prepared, "prepared", &arrays.prepared_bytes)
     with nogil:
-        status = npc_conv(NPC_FORWARD, &g, &arrays, arrays.y.dtype, &o, npc_last_plan())
+        status = npc_conv_bordered(NPC_FORWARD, &g, &arrays, surrounded, arrays.y.dtype, &o,
+                                   npc_last_plan())
     _check_conv(status, NPC_FORWARD, &g, arrays.y.dtype, &o)
 
 
@@ -70,16 +93,24 @@ def conv_prepare(geometry, cnp.ndarray weight, cnp.ndarray out, tuple options):
 
 
 def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray out,
-                    tuple options, bias=None, activation=None, double slope=0, add=None):
+                    tuple options, bias=None, activation=None, double slope=0, add=None,
+                    border=None):
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
+    cdef npc_border around
+    cdef npc_border *surrounded
+    cdef list shape = []
     cdef npc_options o
     cdef npc_status status
     _read_conv_geometry(&g, geometry)
     _read_options(&o, options)
     _describe(&arrays.y, grad, "grad", _y_shape(geometry))
-    _describe(&arrays.x, out, "out", _x_shape(geometry))
+    surrounded = _read_border(&around, geometry, border, shape)
+    _describe(&arrays.x, out, "out", tuple(shape))
     _check_out(out, arrays.x.dtype, False)
+    if surrounded != NULL:
+        last = (<object>out).transpose(0, *range(2, out.ndim), 1) if o.channels_last else out
+        _check_out(last, arrays.x.dtype, True)
     arrays.weight = _operand(weight, "weight", _weight_shape(geometry), arrays.x.dtype)
     arrays.bias = NULL
     if bias is not None:
@@ -91,27 +122,34 @@ def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray 
     if add is not None:
         _describe(&arrays.add, add, "add", _x_shape(geometry))
     with nogil:
-        status = npc_conv(NPC_INPUT_GRAD, &g, &arrays, arrays.x.dtype, &o, npc_last_plan())
+        status = npc_conv_bordered(NPC_INPUT_GRAD, &g, &arrays, surrounded, arrays.x.dtype, &o,
+                                   npc_last_plan())
     _check_conv(status, NPC_INPUT_GRAD, &g, arrays.x.dtype, &o)
 
 
-def conv_weight_grad(geometry, cnp.ndarray grad, cnp.ndarray x, cnp.ndarray out, tuple options):
+def conv_weight_grad(geometry, cnp.ndarray grad, cnp.ndarray x, cnp.ndarray out, tuple options,
+                     border=None):
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
+    cdef npc_border around
+    cdef npc_border *surrounded
+    cdef list shape = []
     cdef npc_options o
     cdef npc_status status
     cdef npc_dtype dtype
     _read_conv_geometry(&g, geometry)
     _read_options(&o, options)
     _describe(&arrays.y, grad, "grad", _y_shape(geometry))
-    _describe(&arrays.x, x, "x", _x_shape(geometry))
+    surrounded = _read_border(&around, geometry, border, shape)
+    _describe(&arrays.x, x, "x", tuple(shape))
     _find_dtype(out, &dtype)
     _check_out(out, dtype, True)
     arrays.weight = _operand(out, "out", _weight_shape(geometry), dtype)
     arrays.bias = NULL
     _nothing_follows(&arrays)
     with nogil:
-        status = npc_conv(NPC_WEIGHT_GRAD, &g, &arrays, dtype, &o, npc_last_plan())
+        status = npc_conv_bordered(NPC_WEIGHT_GRAD, &g, &arrays, surrounded, dtype, &o,
+                                   npc_last_plan())
     _check_conv(status, NPC_WEIGHT_GRAD, &g, dtype, &o)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
+from npconv.border import Border
 from npconv.geometry import ConvGeometry, PadGeometry, PoolGeometry
 
 _Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -49,6 +50,7 @@ def conv_forward(
     slope: float = 0.0,
     add: _Array | None = None,
     prepared: _Array | None = None,
+    border: Border | None = None,
 ) -> None: ...
 def conv_prepared_size(geometry: ConvGeometry, dtype_name: str, options: _Options) -> int: ...
 def conv_prepare(
@@ -64,9 +66,15 @@ def conv_input_grad(
     activation: str | None = None,
     slope: float = 0.0,
     add: _Array | None = None,
+    border: Border | None = None,
 ) -> None: ...
 def conv_weight_grad(
-    geometry: ConvGeometry, grad: _Array, x: _Array, out: _Array, options: _Options
+    geometry: ConvGeometry,
+    grad: _Array,
+    x: _Array,
+    out: _Array,
+    options: _Options,
+    border: Border | None = None,
 ) -> None: ...
 def conv_bias_grad(
     geometry: ConvGeometry, grad: _Array, out: _Array, options: _Options

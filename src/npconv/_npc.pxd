@@ -255,6 +255,17 @@ cdef extern from "npc.h" nogil:
     double npc_bench_uk1(int isa, npc_dtype dtype, int rows, int vecs, int64_t depth,
                          int64_t repeats)
 
+cdef extern from "npc_border.h" nogil:
+    ctypedef struct npc_border:
+        npc_pad_mode mode
+        int64_t before[3]
+        int64_t after[3]
+
+    npc_status npc_conv_bordered(npc_conv_operation operation, const npc_conv_geometry *geometry,
+                                 const npc_conv_arrays *arrays, const npc_border *border,
+                                 npc_dtype dtype, const npc_options *options, npc_plan_info *info)
+
+
 cdef extern from "npc_network.h" nogil:
     ctypedef struct npc_linear_arrays:
         int64_t rows, inputs, outputs

@@ -23,7 +23,8 @@ cdef double LARGEST_TOTAL = 1e18
 
 cdef struct short_call_data:
     PyObject *python  # the function to fall back on
-    Py_ssize_t num_threads, precision, isa  # those parameters' numbers, -1: there is none
+    # These parameters' numbers, -1: there is none, or none that is looked at.
+    Py_ssize_t num_threads, precision, isa, padding_mode
     Py_ssize_t count, positional
     PyObject *names[MAX_PARAMETERS]
     PyObject *defaults[MAX_PARAMETERS]  # NULL: required
@@ -245,6 +246,31 @@ cdef bint _short_conv(npc_conv_geometry *g, const int64_t *x, const int64_t *wei
     flops[0] = (2.0 * pixels * <double>weight[0] * <double>weight[1]
                 * <double>(weight[2] * weight[3]))
     return pixels * <double>weight[0] <= LARGEST_TOTAL and _is_addressable(x)
+
+
+cdef bint _short_border(const short_call_data *call, PyObject **v, npc_conv_geometry *g,
+                        npc_border *to, npc_border **found) except -1:
+    """What surrounds the images, if it is not zeros; the geometry then is of padded images."""
+    cdef int64_t padded[4]
+    cdef int i
+    found[0] = NULL
+    if v[call.padding_mode] == call.defaults[call.padding_mode]:
+        return True
+    mode = _short_choice(_pad_modes, v[call.padding_mode])
+    if mode is None:
+        return False
+    to.mode = <npc_pad_mode><int>mode
+    if to.mode == NPC_PAD_CONSTANT or (g.pad_before[1] == 0 and g.pad_before[2] == 0):
+        return True
+    padded[0], padded[1] = g.batch, g.in_channels
+    for i in range(3):
+        to.before[i], to.after[i] = g.pad_before[i], g.pad_after[i]
+        g.input[i] += to.before[i] + to.after[i]
+        g.pad_before[i] = g.pad_after[i] = 0
+        if i > 0:
+            padded[i + 1] = g.input[i]
+    found[0] = to
+    return _is_addressable(padded)
 
 
 cdef bint _short_pool(npc_pool_geometry *g, const int64_t *x, PyObject **v,

@@ -66,18 +66,20 @@ cdef bint _short_flags(PyObject *value, bint *to) noexcept:
 
 
 cdef int _run_conv(npc_conv_operation operation, const npc_conv_geometry *g,
-                   const npc_conv_arrays *arrays, npc_dtype dtype, npc_options *options,
-                   double flops) except -1:
+                   const npc_conv_arrays *arrays, const npc_border *border, npc_dtype dtype,
+                   npc_options *options, double flops) except -1:
     """Whether the weight, if it was prepared, was prepared for this call."""
     global _short_count
     cdef npc_status status
     _short_count += 1
     if flops < BRIEF_FLOPS:
-        status = npc_conv(operation, g, arrays, dtype, options, npc_last_plan())
+        status = npc_conv_bordered(operation, g, arrays, border, dtype, options,
+                                   npc_last_plan())
     else:
         options.interrupted = _interrupted
         with nogil:
-            status = npc_conv(operation, g, arrays, dtype, options, npc_last_plan())
+            status = npc_conv_bordered(operation, g, arrays, border, dtype, options,
+                                       npc_last_plan())
     if arrays.prepared != NULL and (status == NPC_BAD_PREPARED
                                     or status == NPC_UNSUPPORTED_ALGORITHM):
         _short_count -= 1
@@ -92,6 +94,8 @@ cdef object _short_conv2d(PyObject *self, PyObject **args, Py_ssize_t positional
     cdef PyObject *v[MAX_PARAMETERS]
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
+    cdef npc_border border
+    cdef npc_border *around
     cdef npc_options options
     cdef int64_t x[4]
     cdef int64_t weight[4]
@@ -109,6 +113,7 @@ cdef object _short_conv2d(PyObject *self, PyObject **args, Py_ssize_t positional
             and _short_weight(filters, arrays.x.dtype, weight, &arrays.weight)
             and _short_bias(v[BIAS], arrays.x.dtype, weight[0], &arrays.bias)
             and _short_conv(&g, x, weight, v, &flops)
+            and _short_border(&_conv2d, v, &g, &border, &around)
             and _short_options_of(&_conv2d, v, &options)):
         return _in_python(&_conv2d, args, positional, names)
     _nothing_follows(&arrays)
@@ -122,7 +127,7 @@ cdef object _short_conv2d(PyObject *self, PyObject **args, Py_ssize_t positional
         options.isa = isa
         arrays.prepared = _bytes(<cnp.ndarray?>made, "prepared", &arrays.prepared_bytes)
     y = _new(arrays.x.dtype, g.batch, g.out_channels, g.output[1], g.output[2], &arrays.y)
-    if not _run_conv(NPC_FORWARD, &g, &arrays, arrays.x.dtype, &options, flops):
+    if not _run_conv(NPC_FORWARD, &g, &arrays, around, arrays.x.dtype, &options, flops):
         return _in_python(&_conv2d, args, positional, names)
     return y
 
@@ -132,6 +137,8 @@ cdef object _short_input_grad(PyObject *self, PyObject **args, Py_ssize_t positi
     cdef PyObject *v[MAX_PARAMETERS]
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
+    cdef npc_border border
+    cdef npc_border *around
     cdef npc_options options
     cdef int64_t x[4]
     cdef int64_t weight[4]
@@ -143,12 +150,13 @@ cdef object _short_input_grad(PyObject *self, PyObject **args, Py_ssize_t positi
             and _short_shape(v[SHAPE], x)
             and _short_conv(&g, x, weight, v, &flops)
             and _is_output(&g, grad)
+            and _short_border(&_conv2d_input_grad, v, &g, &border, &around)
             and _short_options_of(&_conv2d_input_grad, v, &options)):
         return _in_python(&_conv2d_input_grad, args, positional, names)
     _nothing_follows(&arrays)
     dx = _new(arrays.y.dtype, x[0], x[1], x[2], x[3], &arrays.x)
     arrays.bias = NULL
-    _run_conv(NPC_INPUT_GRAD, &g, &arrays, arrays.y.dtype, &options, flops)
+    _run_conv(NPC_INPUT_GRAD, &g, &arrays, around, arrays.y.dtype, &options, flops)
     return dx
 
 
@@ -157,6 +165,8 @@ cdef object _short_weight_grad(PyObject *self, PyObject **args, Py_ssize_t posit
     cdef PyObject *v[MAX_PARAMETERS]
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
+    cdef npc_border border
+    cdef npc_border *around
     cdef npc_options options
     cdef npc_array target
     cdef int64_t x[4]
@@ -170,13 +180,14 @@ cdef object _short_weight_grad(PyObject *self, PyObject **args, Py_ssize_t posit
             and _short_shape(v[SHAPE], weight)
             and _short_conv(&g, x, weight, v, &flops)
             and _is_output(&g, grad)
+            and _short_border(&_conv2d_weight_grad, v, &g, &border, &around)
             and _short_options_of(&_conv2d_weight_grad, v, &options)):
         return _in_python(&_conv2d_weight_grad, args, positional, names)
     _nothing_follows(&arrays)
     dweight = _new(arrays.y.dtype, weight[0], weight[1], weight[2], weight[3], &target)
     arrays.weight = target.data
     arrays.bias = NULL
-    _run_conv(NPC_WEIGHT_GRAD, &g, &arrays, arrays.y.dtype, &options, flops)
+    _run_conv(NPC_WEIGHT_GRAD, &g, &arrays, around, arrays.y.dtype, &options, flops)
     return dweight
 
 
@@ -185,6 +196,8 @@ cdef object _short_backward(PyObject *self, PyObject **args, Py_ssize_t position
     cdef PyObject *v[MAX_PARAMETERS]
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
+    cdef npc_border border
+    cdef npc_border *around
     cdef npc_array images, target
     cdef npc_options options
     cdef npc_dtype dtype
@@ -202,6 +215,7 @@ cdef object _short_backward(PyObject *self, PyObject **args, Py_ssize_t position
             and _short_conv(&g, x, weight, v, &flops)
             and _is_output(&g, grad)
             and _short_flags(v[NEEDS], needs)
+            and _short_border(&_conv2d_backward, v, &g, &border, &around)
             and _short_options_of(&_conv2d_backward, v, &options)):
         return _in_python(&_conv2d_backward, args, positional, names)
     _nothing_follows(&arrays)
@@ -211,12 +225,12 @@ cdef object _short_backward(PyObject *self, PyObject **args, Py_ssize_t position
     if needs[0]:
         dx = _new(dtype, x[0], x[1], x[2], x[3], &arrays.x)
         arrays.weight = filters
-        _run_conv(NPC_INPUT_GRAD, &g, &arrays, dtype, &options, flops)
+        _run_conv(NPC_INPUT_GRAD, &g, &arrays, around, dtype, &options, flops)
     if needs[1]:
         dweight = _new(dtype, weight[0], weight[1], weight[2], weight[3], &target)
         arrays.x = images
         arrays.weight = target.data
-        _run_conv(NPC_WEIGHT_GRAD, &g, &arrays, dtype, &options, flops)
+        _run_conv(NPC_WEIGHT_GRAD, &g, &arrays, around, dtype, &options, flops)
     if needs[2]:
         dbias = _short_bias_grad(&g, &arrays.y, dtype, &options, flops)
     return dx, dweight, dbias
@@ -280,6 +294,8 @@ cdef frozenset _looked_at = frozenset((
     "x", "weight", "bias", "grad", "input_shape", "weight_shape", "stride", "padding", "dilation",
     "groups", "needs", "kernel_size", "return_indices", "num_threads", "precision", "isa",
 ))
+cdef frozenset _looked_at_around = frozenset(("conv2d", "conv2d_input_grad", "conv2d_weight_grad",
+                                              "conv2d_backward"))  # padding_mode
 
 
 def short_call(function):
@@ -314,12 +330,15 @@ cdef object _publish(object function, short_call_data *call, void *entry):
     call.python = <PyObject *>function
     call.count = len(parameters)
     call.positional = 0
+    call.padding_mode = -1
     for i, parameter in enumerate(parameters):
         call.names[i] = <PyObject *>parameter.name
         call.defaults[i] = NULL
         if parameter.default is not parameter.empty:
             call.defaults[i] = <PyObject *>parameter.default
         call.fixed[i] = parameter.name not in _looked_at
+        if parameter.name == "padding_mode" and function.__name__ in _looked_at_around:
+            call.padding_mode, call.fixed[i] = i, False
         call.positional += parameter.kind == parameter.POSITIONAL_OR_KEYWORD
     names = [parameter.name for parameter in parameters]
     call.num_threads = names.index("num_threads")

@@ -16,7 +16,7 @@ from npconv.border import bordered
 from npconv.checks import Array
 from npconv.functional import convolution_stages as stages
 from npconv.geometry import ConvGeometry, conv_geometry
-from npconv.number_types import fits_options, sum_dtype
+from npconv.number_types import fits_options, is_half, sum_dtype
 from npconv.prepared import PreparedWeight
 from npconv.runtime import Options, native, options
 
@@ -166,7 +166,8 @@ def forward_again(plan: Plan) -> Callable[[Array, Array, Array | None], None]:
     """
     geometry, dtype, how, operands, *_ = plan
     _, weight, bias, (activation, slope), _, prepared, border = operands
-    if border is not None or dtype not in (np.float32, np.float64):
+    staged = border is not None and is_half(operands[0].dtype)
+    if staged or dtype not in (np.float32, np.float64):
 
         def run(x: Array, y: Array, add: Array | None) -> None:
             stages.forward(
@@ -180,7 +181,9 @@ def forward_again(plan: Plan) -> Callable[[Array, Array, Array | None], None]:
     conv_forward = native.conv_forward
 
     def run_at_once(x: Array, y: Array, add: Array | None) -> None:
-        conv_forward(geometry, x, filters, offsets, y, how, activation, slope, add, prepared)
+        conv_forward(
+            geometry, x, filters, offsets, y, how, activation, slope, add, prepared, border
+        )
 
     return run_at_once
 

@@ -7,6 +7,8 @@ A complex convolution is two real ones. For the real part, real and imaginary pa
 stand side by side as channels, and the filters' as ``(re, -im)``; for the imaginary part the
 filters are ``(im, re)``. So each part of a result is one sum, with the bounds of a real one. The
 gradients are those of a real loss in PyTorch's convention, with the factor conjugated.
+
+A border is for floats only: for other numbers it is convolution_stages that pads the images.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from npconv import checks
+from npconv.border import Border
 from npconv.checks import Array
 from npconv.functional import integers
 from npconv.geometry import ConvGeometry
@@ -44,6 +47,7 @@ def forward(
     slope: float = 0.0,
     add: Array | None = None,
     prepared: Array | None = None,
+    border: Border | None = None,
 ) -> None:
     """Write y = activation(x ⋆ weight + bias + add)."""
     if dtype.kind == "c":
@@ -54,7 +58,9 @@ def forward(
         integers.forward(geometry, dtype, x, weight, offsets, y, how, activation, add)
         return
     filters = checks.settled(weight, dtype)
-    native.conv_forward(geometry, x, filters, offsets, y, how, activation, slope, add, prepared)
+    native.conv_forward(
+        geometry, x, filters, offsets, y, how, activation, slope, add, prepared, border
+    )
 
 
 def input_grad(
@@ -68,6 +74,7 @@ def input_grad(
     activation: str | None = None,
     slope: float = 0.0,
     add: Array | None = None,
+    border: Border | None = None,
 ) -> None:
     """Write the gradient by the input; what follows is for transposed convolutions."""
     if dtype.kind == "c":
@@ -78,7 +85,9 @@ def input_grad(
         integers.input_grad(geometry, dtype, grad, weight, dx, how, offsets, activation, add)
         return
     filters = checks.settled(weight, dtype)
-    native.conv_input_grad(geometry, grad, filters, dx, how, offsets, activation, slope, add)
+    native.conv_input_grad(
+        geometry, grad, filters, dx, how, offsets, activation, slope, add, border
+    )
 
 
 def weight_grad(
@@ -88,6 +97,7 @@ def weight_grad(
     x: Array,
     dweight: Array,
     how: Options,
+    border: Border | None = None,
 ) -> None:
     """Write the gradient by the weight, which is contiguous."""
     if dtype.kind == "c":
@@ -95,7 +105,7 @@ def weight_grad(
     elif is_integer(dtype):
         integers.weight_grad(geometry, dtype, grad, x, dweight, how)
     else:
-        native.conv_weight_grad(geometry, grad, x, dweight, how)
+        native.conv_weight_grad(geometry, grad, x, dweight, how, border)
 
 
 def bias_grad(

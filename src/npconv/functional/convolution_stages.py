@@ -1,8 +1,9 @@
 """What happens to images before and after a convolution: borders, and half precision.
 
-Images that a padding mode surrounds with more than zeros are padded by the C core, and convolved
-without padding. Results in float16 and bfloat16 are computed in float32 and rounded. Both pass
-through buffers for a few images at a time (``STAGE_BYTES``, at least one image).
+Images that a padding mode surrounds with more than zeros are convolved without padding: floats by
+the C core, which sees to the border, other numbers after padding. Results in float16 and bfloat16
+are computed in float32 and rounded. All pass through buffers for a few images at a time
+(``STAGE_BYTES``, at least one image).
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ from npconv.number_types import computed_dtype, is_half, real_dtype
 from npconv.runtime import Options, native
 
 
+def _is_direct(border: Border | None, dtype: np.dtype[Any], *arrays: Array) -> bool:
+    """Whether the C core takes these arrays with their border, if they have one."""
+    if is_half(dtype) or any(is_half(array.dtype) for array in arrays):
+        return False
+    return border is None or dtype.kind == "f"
+
+
 def surround(border: Border, images: Array, how: Options) -> Array:
     """Pad some images."""
     padded = native.empty(border.of(len(images)).padded_shape, images.dtype.newbyteorder("="))
@@ -33,7 +41,11 @@ def surround(border: Border, images: Array, how: Options) -> Array:
 def collect(border: Border, grad: Array, dx: Array, how: Options) -> None:
     """Add the gradients of copies to those of what they were copied from."""
     geometry = border.of(len(grad))
-    if grad.dtype.kind == "c":
+    if not dx.flags.c_contiguous:  # the channels last
+        made = np.empty(dx.shape, dx.dtype)
+        collect(border, grad, made, how)
+        dx[...] = made
+    elif grad.dtype.kind == "c":
         pairs = PadGeometry((*geometry.shape, 2), (*geometry.before, 0), (*geometry.after, 0))
         real = real_dtype(grad.dtype)
         seen = grad.view(real).reshape(*grad.shape, 2)
@@ -57,11 +69,13 @@ def forward(
     prepared: Array | None,
 ) -> None:
     """Write y = activation(x ⋆ weight + bias + add)."""
+    if _is_direct(border, dtype, x):
+        numbers.forward(
+            geometry, dtype, x, weight, bias, y, how, activation, slope, add, prepared, border
+        )
+        return
     rounded = is_half(dtype)
     widened = is_half(x.dtype)
-    if border is None and not rounded and not widened:
-        numbers.forward(geometry, dtype, x, weight, bias, y, how, activation, slope, add, prepared)
-        return
     computed = computed_dtype(dtype)
     for part in numbers.images_at_once(geometry, _image_bytes(geometry, computed)):
         images, results = x[part], y[part]
@@ -93,11 +107,13 @@ def input_grad(
     add: Array | None = None,
 ) -> None:
     """Write the gradient by the input; what follows is for transposed convolutions."""
+    if _is_direct(border, dtype, grad):
+        numbers.input_grad(
+            geometry, dtype, grad, weight, dx, how, bias, activation, slope, add, border
+        )
+        return
     rounded = is_half(dtype)
     widened = is_half(grad.dtype)
-    if border is None and not rounded and not widened:
-        numbers.input_grad(geometry, dtype, grad, weight, dx, how, bias, activation, slope, add)
-        return
     computed = computed_dtype(dtype)
     for part in numbers.images_at_once(geometry, _image_bytes(geometry, computed)):
         errors, results = grad[part], dx[part]
@@ -125,6 +141,9 @@ def weight_grad(
     how: Options,
 ) -> None:
     """Write the gradient by the weight. It sums over the images, so all are padded at once."""
+    if _is_direct(border, dtype, x, grad):
+        numbers.weight_grad(geometry, dtype, grad, x, dweight, how, border)
+        return
     images = x if border is None else surround(border, x, how)
     target = np.empty(dweight.shape, np.float32) if is_half(dtype) else dweight
     numbers.weight_grad(geometry, target.dtype, grad, images, target, how)
