@@ -6,6 +6,7 @@ Prints what it is about to do, so that the last line names what it died of.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -277,6 +278,7 @@ def run_pool(case: PoolCase, dtype: str, variant: dict[str, Any], threads: int, 
             announce("bytes")
             small = indices.astype(np.uint8)
             guarded_call(positions, at, small, x)
+            guarded_call(partial(forward, other=small.copy()), at, y, x)
             guarded_call(backward, at, dx, y, small)
         announce(f"maxima, {kind}")
         guarded_call(forward, at, y, x)

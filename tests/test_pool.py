@@ -196,6 +196,8 @@ SIZES = [
     PoolCase(1, 1, (30, 40), (30, 40), seed=11),
     PoolCase(1, 1, (40, 40), (1, 1), (3, 3), seed=12),
     PoolCase(5, 64, (7, 7), (2, 2), seed=13),
+    PoolCase(6, 50, (28, 28), (2, 2), seed=14),  # planes that are taken as one
+    PoolCase(1, 2, (301, 150), (2, 2), seed=15),
 ]
 
 
@@ -220,23 +222,28 @@ def test_every_width(width: int, dtype: str) -> None:
 @each_isa
 @each_dtype
 @pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (2, 2)])
-def test_maxima_alone_are_the_same(
-    size: int, stride: int, dtype: str, variant: dict[str, Any]
-) -> None:
-    """Without indices small windows have a kernel of their own; ties, NaN and borders in it."""
+def test_small_windows(size: int, stride: int, dtype: str, variant: dict[str, Any]) -> None:
+    """They have a kernel of their own: ties, NaN, borders and planes in a row in it."""
     rng = np.random.default_rng(size + stride)
     values = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0]
     odds = [0.02, 0.02, 0.3, 0.2, 0.2, 0.06, 0.2]
+    bytes_of = {"return_indices": True, "indices": "window", "index_dtype": "uint8"}
     for width in [*range(1, 40), 67, 520]:
-        x = rng.choice(values, (2, 2, 7, width), p=odds).astype(dtype)
+        # Of 7 rows the last is left over, and the windows of one plane do not follow another's.
+        x = rng.choice(values, (2, 2, 6 + width % 2, width), p=odds).astype(dtype)
         for padding, ceil_mode in [(0, False), (1, False), (0, True), (((1, 0), (0, 1)), True)]:
             settings = {"stride": stride, "padding": padding, "ceil_mode": ceil_mode}
             if padding != 1 and width < size:
                 continue
-            expected, _ = reference.max_pool2d(x, size, **settings, return_indices=True)
+            expected, at = reference.max_pool2d(x, size, **settings, **bytes_of)
             assert_same_bits(npconv.max_pool2d(x, size, **settings, **variant), expected)
-            low = -npconv.min_pool2d(-x, size, **settings, **variant)
-            assert_same_values(low, expected)
+            y, indices = npconv.max_pool2d(x, size, **settings, **bytes_of, **variant)
+            assert_same_bits(y, expected)
+            assert_same_bits(indices, at)
+            assert_same_values(-npconv.min_pool2d(-x, size, **settings, **variant), expected)
+            low, indices = npconv.min_pool2d(-x, size, **settings, **bytes_of, **variant)
+            assert_same_values(-low, expected)
+            assert_same_bits(indices, at)
 
 
 # ---- operands ------------------------------------------------------------------------------

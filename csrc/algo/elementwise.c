@@ -6,10 +6,10 @@
 #include "../plan/simple_plan.h"
 
 enum {
-    STAGE = 512,         /* elements that are converted at a time */
-    SHORTEST_RUN = 64,   /* shorter runs are staged */
-    PIECE = 64 * 1024,   /* elements of a piece of work */
-    FLOPS_AN_ELEMENT = 8 /* what takes as long as to read and write one */
+    STAGE = 512,          /* elements that are converted at a time */
+    SHORTEST_RUN = 64,    /* shorter runs are staged */
+    PIECE = 16 * 1024,    /* elements of a piece of work: 10 us */
+    FLOPS_AN_ELEMENT = 40 /* what takes as long as to read and write one */
 };
 
 typedef struct job {

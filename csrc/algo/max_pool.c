@@ -6,8 +6,8 @@
  * which keeps the first of equals. A band of output rows of one plane is done at a time.
  *
  * Rows of other dtypes or with steps beyond 2 are copied first, with minus infinity for the padding
- * and the elements sorted by their remainder modulo the step. Without indices, the usual small
- * windows have a kernel that does both steps at once, in the same order.
+ * and the elements sorted by their remainder modulo the step. The usual small windows have a kernel
+ * that does both steps at once, in the same order (max_planes.c).
  */
 #include <math.h>
 
@@ -15,6 +15,7 @@
 #include "../core/parallel.h"
 #include "../core/scratch.h"
 #include "../plan/simple_plan.h"
+#include "max_planes.h"
 #include "max_windows.h"
 #include "pool.h"
 
@@ -36,7 +37,7 @@ typedef struct job {
     npc_index_kind kind;
     const npc_kernels *kernels;
     int64_t channels, size;
-    int smallest, by_plane; /* by_plane: one kernel does all */
+    int smallest;
     /* Row maxima of a depth tap stand in slots: a slot is the row `row_unit` source rows after its
      * neighbour's, or where `shared` is 0, slot k is row k % R of output row k / R. */
     int shared;
@@ -280,50 +281,11 @@ static void compare_rows_to(const job *j, const block *b, int64_t h, int64_t row
     }
 }
 
-/* ---- small windows of rows that lie in order: both steps at once ---- */
-
-static int has_plane_kernel(const job *j)
-{
-    const npc_axis *axis = j->window.axis;
-    const npc_array *x = j->from, *y = j->to;
-    const int64_t size = axis[2].taps, step = axis[2].step;
-    return !j->indices && axis[0].taps == 1 && axis[1].taps == size && axis[1].step == step &&
-           axis[1].spacing == 1 && axis[2].spacing == 1 &&
-           (size == 3 ? step <= 2 : size == 2 && step == 2) && npc_is_plain(x, j->window.dtype) &&
-           x->stride[4] == j->size && x->stride[3] % j->size == 0 && y->stride[4] == j->size &&
-           y->stride[3] % j->size == 0;
-}
-
-static void pool_plane(const job *j, const block *b)
-{
-    const npc_axis *axis = j->window.axis;
-    const npc_array *x = j->from, *y = j->to;
-    const npc_max_plane_args args = {.plane = b->plane +
-                                              npc_axis_source(&axis[0], b->d, 0) * x->stride[2],
-                                     .row_pitch = x->stride[3] / j->size,
-                                     .height = axis[1].extent,
-                                     .width = axis[2].extent,
-                                     .size = axis[2].taps,
-                                     .step = axis[2].step,
-                                     .first_row = npc_axis_source(&axis[1], b->h, 0),
-                                     .first_column = npc_axis_source(&axis[2], b->w, 0),
-                                     .rows = b->h_end - b->h,
-                                     .columns = b->count,
-                                     .out = b->out + b->h * y->stride[3] + b->w * y->stride[4],
-                                     .out_pitch = y->stride[3] / j->size,
-                                     .smallest = j->smallest};
-    npc_run_max_plane(j->kernels, &args);
-}
-
 /* ---- loops ---- */
 
 static void pool_block(const job *j, block *b)
 {
     const npc_axis *axis = j->window.axis;
-    if (j->by_plane) {
-        pool_plane(j, b);
-        return;
-    }
     b->step = b->count > 1 ? axis[2].step : 1;
     b->taps = npc_reaching_taps(&axis[2], b->w, b->w + b->count);
     b->x0 = npc_axis_source(&axis[2], b->w, b->taps.first);
@@ -434,13 +396,14 @@ npc_status npc_max_pool(const npc_pool_geometry *g, const npc_array *x, const np
     if (status != NPC_OK) return status;
     npc_pool_window(&j.window, g, x, dtype);
     if (indices && kind == NPC_INDEX_BYTE && j.window.taps > 256) return NPC_INVALID_GEOMETRY;
+    if (npc_max_planes_takes(&j.window, y, indices, kind))
+        return npc_max_planes(g, &j.window, y, indices, j.kernels, options, info);
     const int64_t planes = g->batch * g->channels;
     npc_team team = npc_make_team(options, 4.0 * (double)planes * (double)j.window.pixels *
                                                (double)j.window.taps);
     npc_status done = NPC_OK;
     if (planes > 0) {
         plan_rows(&j, g);
-        j.by_plane = has_plane_kernel(&j);
         const int64_t bands = npc_max(j.bands, 1);
         j.units = planes * g->output[0] * bands;
         const double taps =

@@ -44,13 +44,16 @@ typedef void npc_max_column_fn(const npc_max_column_args *args);
 /* Both steps at once, for windows of `size` x `size` elements `step` apart, 3 at step 1 or 2, or 2
  * at step 2: out[h][w] is the maximum over r, s of
  *     plane[(first_row + h * step + r) * row_pitch + first_column + w * step + s],
- * rows outside of [0, height) and columns outside of [0, width) left out. */
+ * rows outside of [0, height) and columns outside of [0, width) left out. Where nothing is outside,
+ * the winner's r * size + s may be asked for: to index[h * index_pitch + w]. */
 enum { NPC_MAX_PLANE_SIZE = 3 };
 typedef struct npc_max_plane_args {
     const void *plane;
     int64_t row_pitch, height, width, size, step, first_row, first_column, rows, columns;
     void *out;
     int64_t out_pitch;
+    uint8_t *index; /* NULL: not wanted */
+    int64_t index_pitch;
     int smallest;
 } npc_max_plane_args;
 typedef void npc_max_plane_fn(const npc_max_plane_args *args);
