@@ -185,6 +185,14 @@ def test_other_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "airplane:" in run(
         capsys, "eval", "--checkpoint", "residual/checkpoint.npz", "--data", "."
     )
+    train = ("train", "--data", ".", "--network", "whitened", "--epochs", "1", "--batch", "30")
+    ways = ("--label-smoothing", "0.2", "--norm-bias-rate", "64", "--augment", "gentle")
+    out = run(capsys, *train, *ways, "--out", "whitened")
+    history = json.loads(Path("whitened/history.json").read_text())
+    assert (history["label_smoothing"], history["norm_bias_rate"]) == (0.2, 64)
+    assert history["augment"] == "gentle"
+    again = run(capsys, "eval", "--checkpoint", "whitened/checkpoint.npz", "--data", ".")
+    assert out.splitlines()[-1] == again.splitlines()[-1]
     (tmp_path / "empty").mkdir()
     error = run(capsys, "eval", "--data", "empty", code=2)
     assert "empty holds neither MNIST" in error

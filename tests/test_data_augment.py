@@ -12,6 +12,7 @@ from npconv.data import augment
 
 ALL = {
     "crop": partial(augment.random_crop, padding=2),
+    "crop of a reflected image": partial(augment.random_crop, padding=3, padding_mode="reflect"),
     "smaller crop": partial(augment.random_crop, size=(5, 4)),
     "shift": partial(augment.random_shift, pixels=(1, 3)),
     "rotation": partial(augment.random_rotation, degrees=90),
@@ -48,11 +49,12 @@ def test_what_all_share(name: str) -> None:
     assert ALL[name](x.astype(np.float64), np.random.default_rng(5)).dtype == np.float64
 
 
-def test_crops_are_windows_of_the_padded_image() -> None:
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_crops_are_windows_of_the_padded_image(mode: Any) -> None:
     x = images()
-    padded = np.pad(x, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    padded = np.pad(x, ((0, 0), (0, 0), (2, 2), (2, 2)), mode)
     found = set()
-    crops = augment.random_crop(x, np.random.default_rng(0), padding=2)
+    crops = augment.random_crop(x, np.random.default_rng(0), padding=2, padding_mode=mode)
     for image, crop in zip(padded, crops, strict=True):
         places = [
             (i, j)
@@ -178,6 +180,11 @@ def test_affine_of_an_image_does_not_depend_on_the_others() -> None:
         (lambda x, rng: augment.random_flip(x, rng, 1.5), "probability is 1.5"),
         (lambda x, rng: augment.random_crop(x, rng, size=(9, 3)), r"size is \(9, 3\), larger"),
         (lambda x, rng: augment.random_crop(x, rng, padding=-1), "padding"),
+        (lambda x, rng: augment.random_crop(x, rng, padding_mode="edge"), "padding_mode is 'edge'"),
+        (
+            lambda x, rng: augment.random_crop(x, rng, padding=6, padding_mode="reflect"),
+            r"padding is 6, too much to reflect images of \(7, 6\)",
+        ),
         (lambda x, rng: augment.random_shift(x, rng, -1), "pixels"),
         (lambda x, rng: augment.random_rotation(x, rng, float("nan")), "degrees is nan"),
         (lambda x, rng: augment.random_scale(x, rng, 0, 1), "smallest is 0 and largest 1"),

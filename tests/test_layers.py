@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 import npconv
 from npconv import reference
@@ -35,12 +36,15 @@ from npconv.layers import (
     LpPool2d,
     MaxPool2d,
     Pad2d,
+    PatchWhitening2d,
     ReLU,
     ReLU6,
     Residual,
+    Scale,
     Sequential,
     Sigmoid,
     Tanh,
+    dirac,
     glorot,
     he,
     normal,
@@ -234,6 +238,15 @@ ROWS = [
             + p["3.bias"]
         ),
     ),
+    Row(
+        "PatchWhitening2d",
+        lambda rng: PatchWhitening2d(2, (2, 1), rng=np.random.default_rng(3), dtype=F64),
+        (2, 2, 3, 4),
+        lambda x, p: reference.conv2d(
+            x, he((8, 2, 2, 1), np.random.default_rng(3), F64), p["bias"]
+        ),
+    ),
+    Row("Scale", lambda rng: Scale(1.5), (3, 2), lambda x, p: 1.5 * x),
     Row("Identity", lambda rng: Identity(), (3, 2), lambda x, p: x),
     Row(
         "Residual",
@@ -628,3 +641,47 @@ def test_initialisers_have_the_spread_they_promise() -> None:
         assert again.dtype == np.float64
         np.testing.assert_array_equal(again.astype(np.float32), weights)
     assert np.abs(glorot(shape, np.random.default_rng(5))).max() <= np.sqrt(6 / 5750)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 3, 3), (5, 3, 2, 4), (4, 4, 1)])
+def test_dirac_passes_channels_on(shape: tuple[int, ...]) -> None:
+    weight = dirac(normal(0.5))(shape, np.random.default_rng(0), F64)
+    middle = (slice(None), slice(None), *[(size - 1) // 2 for size in shape[2:]])
+    count = min(shape[:2])
+    np.testing.assert_array_equal(weight[middle][:count], np.eye(count, shape[1]))
+    assert weight[:count].sum() == count
+    np.testing.assert_array_equal(
+        weight[count:], normal(0.5)(shape, np.random.default_rng(0), F64)[count:]
+    )
+
+
+def test_whitened_patches_are_uncorrelated() -> None:
+    rng = np.random.default_rng(0)
+    # Pixels that depend on their neighbours and channels, of a mean that is not zero.
+    images = rng.standard_normal((230, 2, 6, 7)).cumsum(axis=3).cumsum(axis=1) + 5
+    layer = PatchWhitening2d(2, (1, 3), 0.0, rng=rng, dtype=F64)
+    before = layer.forward(images)
+    layer.fit(images)
+    y = layer.forward(images)
+    assert y.shape == (230, 12, 6, 5)
+    assert not np.allclose(y, before)
+    np.testing.assert_array_equal(y[:, 6:], -y[:, :6])
+    rows = y[:, :6].swapaxes(0, 1).reshape(6, -1)
+    patches = sliding_window_view(images, 3, axis=3).transpose(1, 4, 0, 2, 3).reshape(6, -1)
+    centred = patches - np.repeat(images.mean(axis=(0, 2, 3)), 3)[:, None]
+    # By the definition, from all patches at once.
+    values, vectors = np.linalg.eigh(centred @ centred.T / centred.shape[1])
+    expected = (vectors.T @ centred)[::-1] / np.sqrt(values[::-1, None])
+    np.testing.assert_allclose(np.abs(rows), np.abs(expected), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(rows @ rows.T / rows.shape[1], np.eye(6), atol=1e-6)
+    # With eps, what hardly varies stays small; the scale of the images does not matter.
+    flat = PatchWhitening2d(2, (1, 3), 1.0, rng=rng, dtype=F64)
+    flat.fit(images)
+    variances = flat.forward(images)[:, :6].var(axis=(0, 2, 3))
+    np.testing.assert_allclose(
+        variances[::-1], values / (values + values.mean()), rtol=0.02, atol=1e-3
+    )
+    with pytest.raises(ValueError, match=r"images is \(230, 2, 6, 2\), expected \(N, 2, H, W\)"):
+        layer.fit(images[..., :2])
+    with pytest.raises(ValueError, match="at least one patch of 1x3 pixels"):
+        layer.fit(images[:0])

@@ -20,10 +20,32 @@ def test_by_hand() -> None:
     np.testing.assert_allclose(loss.backward(), expected, rtol=1e-14)
 
 
-def test_backward_is_the_slope() -> None:
+def test_smoothed_labels_by_hand() -> None:
+    """A half of each label is spread over four classes: 5/8 and three times 1/8."""
+    loss = SoftmaxCrossEntropy(0.5)
+    scores = np.log([[1.0, 3.0, 2.0, 2.0], [1.0, 1.0, 1.0, 5.0]])
+    value = loss.forward(scores, np.array([1, 0]))
+    shares = np.exp(scores) / 8
+    targets = np.array([[1, 5, 1, 1], [5, 1, 1, 1]]) / 8
+    assert value == pytest.approx(-(targets * np.log(shares)).sum() / 2, rel=1e-14)
+    np.testing.assert_allclose(loss.backward(), (shares - targets) / 2, rtol=1e-14, atol=1e-16)
+    assert loss.eval().forward(scores, np.array([1, 0])) == value
+    assert loss.forward(scores[:0], np.zeros(0, int)) == 0
+    single = SoftmaxCrossEntropy(0.5)
+    assert single.forward(scores.astype("f4"), np.array([1, 0])) == pytest.approx(value, rel=1e-6)
+    assert single.backward().dtype == np.float32
+
+
+def test_smoothing_is_less_than_everything() -> None:
+    with pytest.raises(ValueError, match=r"smoothing must be .* less than 1, got 1"):
+        SoftmaxCrossEntropy(1.0)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_backward_is_the_slope(smoothing: float) -> None:
     rng = np.random.default_rng(2)
     scores, labels = rng.standard_normal((4, 5)), np.array([0, 4, 4, 2], np.uint8)
-    loss = SoftmaxCrossEntropy()
+    loss = SoftmaxCrossEntropy(smoothing)
     loss.forward(scores, labels)
     grad = loss.backward()
     for i in np.ndindex(scores.shape):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from npconv import models
-from npconv.layers import Layer
+from npconv.layers import Layer, he
 from npconv.models import count_parameters, summary
 
 
@@ -50,6 +50,15 @@ ZOO = [
     Row("googlenet", 13_004_888, 1498, {"width": 0.06}),
     Row("googlenet_2014", 13_378_280, 1582, {"width": 0.06}, thin_image=(3, 224, 224)),
     Row("resnet9", 6_573_130, 378, {"filters": 3}, (3, 32, 32), (3, 16, 16)),
+    # Filters that pass zeros on tie where windows are pooled, which has no slope: not those.
+    Row(
+        "whitened_convnet",
+        1_972_514,
+        118.2,
+        {"widths": (3, 4, 5), "init": he},
+        (3, 32, 32),
+        (3, 17, 17),
+    ),
     Row("resnet18", 11_689_512, 1814, {"width": 0.06}),
     Row("resnet34", 21_797_672, 3664, {"width": 0.06}, sibling="resnet18"),
     Row("resnet50", 25_557_032, 4089, {"width": 0.06}),
@@ -63,7 +72,7 @@ ZOO = [
     Row("mobilenet_v2", 3_504_872, 301, {"width": 0.1}),
 ]
 BY_NAME = {row.name: row for row in ZOO}
-SMALL = ("simple_convnet", "deep_convnet", "cifar_convnet", "resnet9")
+SMALL = ("simple_convnet", "deep_convnet", "cifar_convnet", "resnet9", "whitened_convnet")
 each_model = pytest.mark.parametrize("row", ZOO, ids=list(BY_NAME))
 
 

@@ -89,6 +89,22 @@ def test_weight_decay() -> None:
     assert run(adamw, [7]) == pytest.approx([0.95 - 0.1], rel=1e-6)
 
 
+def test_rates_of_single_parameters() -> None:
+    """The gradient counts threefold, the weight decay of 0.5 once; with 0 nothing moves."""
+    optimiser = Nesterov(0.1, 0.9, weight_decay=0.5)
+    optimiser.rates = {"fast": 3.0, "still": 0.0}
+    params = {name: np.array([1.0]) for name in ("fast", "plain", "still")}
+    grads = {name: np.array([2.0]) for name in params}
+    optimiser.update(params, grads)
+    moved = {name: float(value[0]) for name, value in params.items()}
+    assert moved == pytest.approx(
+        {"fast": 1 - 1.9 * 0.1 * 6.5, "plain": 1 - 1.9 * 0.1 * 2.5, "still": 1}, rel=1e-14
+    )
+    optimiser.rates["plain"] = -1.0
+    with pytest.raises(ValueError, match=r"rates\['plain'\] must be .* at least 0"):
+        optimiser.update(params, grads)
+
+
 def test_adamw_adds_epsilon_to_the_corrected_root() -> None:
     """First step: m / (1 - beta1) = g and sqrt(v / (1 - beta2)) = |g|."""
     g = 1e-8

@@ -70,6 +70,30 @@ def assert_same(a: Trainer, b: Trainer) -> None:
         np.testing.assert_array_equal(value, b.net.params[name])
 
 
+def test_mirror_shows_both_sides_in_two_epochs() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 1, (30, 1, 4, 4)).astype(np.float32)
+    made_up = Dataset(images, np.zeros(30, int), images, np.zeros(30, int))
+    before, shown = images.copy(), []
+
+    def note(batch: Array, rng: np.random.Generator) -> Array:
+        shown.append(batch.copy())
+        return batch
+
+    trainer(augment=note, mirror=True).fit(made_up, 2, 7, progress=False)
+    np.testing.assert_array_equal(images, before)
+    first, second = np.concatenate(shown[:5]), np.concatenate(shown[5:])
+    sides = {}
+    for epoch in (first, second):
+        for image in epoch:
+            same = (images == image).all(axis=(1, 2, 3))
+            turned = (images == image[..., ::-1]).all(axis=(1, 2, 3))
+            sides.setdefault(int(np.argmax(same | turned)), []).append(bool(same.any()))
+    assert sorted(sides) == list(range(30))
+    assert all(sorted(side) == [False, True] for side in sides.values())
+    assert sum(side[0] for side in sides.values()) == 15
+
+
 def test_learns() -> None:
     made = trainer(schedule=lambda step: 0.02)
     history = made.fit(data(), 20, 10, progress=False)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from npconv import models
-from npconv.layers import Layer, he
+from npconv.checks import Array
+from npconv.insight.hooks import leaves
+from npconv.layers import Layer, PatchWhitening2d, he
 
 Shape = tuple[int, int, int]
 
@@ -42,6 +44,10 @@ def _resnet9(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
     return models.resnet9(shape, 24, classes, rng=rng)
 
 
+def _whitened(shape: Shape, classes: int, rng: np.random.Generator) -> Layer:
+    return models.whitened_convnet(shape, (64, 192, 256), classes, rng=rng)
+
+
 NETWORKS: dict[str, Callable[[Shape, int, np.random.Generator], Layer]] = {
     "simple": _simple,
     "deep": _deep,
@@ -49,4 +55,14 @@ NETWORKS: dict[str, Callable[[Shape, int, np.random.Generator], Layer]] = {
     "cifar": _cifar,
     "pattern": _pattern,
     "resnet9": _resnet9,
+    "whitened": _whitened,
 }
+
+
+def make(name: str, images: Array, classes: int, rng: np.random.Generator) -> Layer:
+    """Make the network called `name`; what is computed from images follows from the first ones."""
+    net = NETWORKS[name](images.shape[1:], classes, rng)
+    for _, layer in leaves(net):
+        if isinstance(layer, PatchWhitening2d):
+            layer.fit(images[:5000])
+    return net

@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> None:
     name, shape = options.network, options.input
     others = _functions()
     if name in NETWORKS:
-        shape = shape or ((3, 32, 32) if name in ("cifar", "resnet9") else (1, 28, 28))
+        shape = shape or ((3, 32, 32) if name in ("cifar", "resnet9", "whitened") else (1, 28, 28))
         net = NETWORKS[name](shape, 10, np.random.default_rng(0))
     elif name in others:
         parameters = inspect.signature(others[name]).parameters

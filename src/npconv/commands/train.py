@@ -13,10 +13,11 @@ from npconv.commands import options as common
 if TYPE_CHECKING:
     from npconv.commands.sources import Source
     from npconv.data.augment import Augmentation
+    from npconv.layers import Layer
     from npconv.optim import Optimiser
     from npconv.training import Trainer
 
-NAMES = ("simple", "deep", "lenet5", "cifar", "pattern", "resnet9")
+NAMES = ("simple", "deep", "lenet5", "cifar", "pattern", "resnet9", "whitened")
 # The usual learning rate of each optimiser.
 RATES = {
     "sgd": 0.1,
@@ -39,6 +40,8 @@ Networks:
   pattern  ((CONV-RELU)*2-POOL)*3-FC-RELU-FC with 24 to 96 filters (2 blocks for small images)
   resnet9  a residual network for CIFAR-10: eight 3x3 convolutions with batch normalisation and
            24 to 192 filters
+  whitened for CIFAR-10, too: whitened patches of 2x2 pixels, six 3x3 convolutions with batch
+           normalisation and 64 to 256 filters
 
 After each epoch it measures the accuracy on the test images and writes DIR/checkpoint.npz, and
 DIR/history.json with each epoch's loss and accuracy. Ctrl-C writes the checkpoint, too; the same
@@ -85,8 +88,24 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--augment",
-        action="store_true",
-        help="change images at random: shift, turn and resize digits; crop and mirror CIFAR-10",
+        nargs="?",
+        const="usual",
+        choices=("usual", "gentle"),
+        help="change images at random: shift, turn and resize digits; crop and mirror CIFAR-10. "
+        "'gentle': half as much, and CIFAR-10's images are mirrored in every other epoch",
+    )
+    parser.add_argument(
+        "--label-smoothing",
+        metavar="S",
+        type=common.share,
+        default=0.0,
+        help="what share of each label is spread over all classes (default: 0)",
+    )
+    parser.add_argument(
+        "--norm-bias-rate",
+        metavar="F",
+        type=float,
+        help="how many times as fast the biases of batch normalisation learn (default: 1)",
     )
     parser.add_argument(
         "--subset",
@@ -110,8 +129,9 @@ def _run(options: argparse.Namespace) -> None:
     from npconv import viz
     from npconv._extras import require
     from npconv.commands import sources, trained
-    from npconv.commands.networks import NETWORKS
+    from npconv.commands.networks import make
     from npconv.data import Dataset
+    from npconv.layers import SoftmaxCrossEntropy
     from npconv.training import Trainer
 
     # What would stop it at its end stops it here.
@@ -126,7 +146,7 @@ def _run(options: argparse.Namespace) -> None:
         if options.subset is not None:
             part = Dataset(*(array[: options.subset] for array in source.data))
             source = source._replace(data=part)
-        net = NETWORKS[options.network](source.shape, 10, rng)
+        net = make(options.network, source.data.train_images, 10, rng)
         before = trained.first_weight(net).copy()
         digits = source.name == "digits"
         epochs = options.epochs or (40 if digits else 20)
@@ -138,12 +158,17 @@ def _run(options: argparse.Namespace) -> None:
         trainer = Trainer(
             net,
             _optimiser(options.optimiser, rate, options.weight_decay),
+            SoftmaxCrossEntropy(options.label_smoothing),
             rng=rng,
             schedule=_schedule(options.schedule, rate, steps),
-            augment=_augmentation(source) if options.augment else None,
+            augment=_augmentation(source, options.augment),
+            mirror=options.augment == "gentle" and source.name == "cifar10",
             checkpoint=checkpoint,
             notes={"network": options.network, "data": source.name, "seed": options.seed},
         )
+        if options.norm_bias_rate is not None:
+            rates = dict.fromkeys(_norm_biases(net), options.norm_bias_rate)
+            trainer.optimiser.rates.update(rates)
         if options.resume and checkpoint.exists():
             trainer.load(checkpoint)
             print(f"continuing after {trainer.epoch} epochs, {trainer.steps} steps")
@@ -165,6 +190,8 @@ def _run(options: argparse.Namespace) -> None:
             "optimiser": options.optimiser,
             "learning_rate": rate,
             "weight_decay": trainer.optimiser.weight_decay,
+            "norm_bias_rate": options.norm_bias_rate,
+            "label_smoothing": options.label_smoothing,
             "schedule": options.schedule,
             "augment": options.augment,
             "seed": options.seed,
@@ -230,12 +257,36 @@ def _write_history(path: Path, settings: dict[str, Any], trainer: Trainer) -> No
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _augmentation(source: Source) -> Augmentation:
+def _norm_biases(net: Layer) -> list[str]:
+    """Name the biases of batch normalisation."""
+    from npconv.insight.hooks import leaves
+    from npconv.layers import BatchNorm2d
+
+    return [
+        f"{path}.bias"
+        for path, layer in leaves(net)
+        if isinstance(layer, BatchNorm2d) and "bias" in layer.params
+    ]
+
+
+def _augmentation(source: Source, kind: str | None) -> Augmentation | None:
     from functools import partial
 
     from npconv.data import augment
 
+    if kind is None:
+        return None
+    gentle = kind == "gentle"
     if source.name == "cifar10":
+        if gentle:  # the trainer mirrors
+            return partial(augment.random_crop, padding=2, padding_mode="reflect")
         return augment.chain(partial(augment.random_crop, padding=4), augment.random_flip)
-    pixels = max(source.shape[1] // 14, 1)
-    return partial(augment.random_affine, degrees=8, smallest=0.92, largest=1.08, pixels=pixels)
+    pixels = max(source.shape[1] // (28 if gentle else 14), 1)
+    degrees, resize = (4, 0.04) if gentle else (8, 0.08)
+    return partial(
+        augment.random_affine,
+        degrees=degrees,
+        smallest=1 - resize,
+        largest=1 + resize,
+        pixels=pixels,
+    )

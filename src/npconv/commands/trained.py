@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconv.checks import Array
-from npconv.commands.networks import NETWORKS
+from npconv.commands.networks import NETWORKS, make
 from npconv.commands.sources import Source, choose
 from npconv.insight.hooks import leaves
 from npconv.layers import Layer
@@ -41,7 +41,7 @@ def trained(options: argparse.Namespace, network: str = "pattern") -> Trained:
         raise ValueError(
             f"{options.checkpoint} was trained on {notes['data']}, --data has {source.name}"
         )
-    net = NETWORKS[notes["network"]](source.shape, 10, rng)
+    net = make(notes["network"], source.data.train_images, 10, rng)
     before = first_weight(net).copy()
     if options.checkpoint is not None:
         load_weights(options.checkpoint, net)

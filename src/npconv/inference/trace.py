@@ -108,6 +108,12 @@ def _conv2d(layer: layers.Conv2d, graph: Graph, x: int, path: str) -> int:
     return graph.add(operation, [x], path)
 
 
+@traces(layers.PatchWhitening2d)
+def _patch_whitening2d(layer: layers.PatchWhitening2d, graph: Graph, x: int, path: str) -> int:
+    operation = op.Convolution(layer.buffers["weight"], layer.bias, (1, 0, 1, 1), {})
+    return graph.add(operation, [x], path)
+
+
 @traces(layers.Linear)
 def _linear(layer: layers.Linear, graph: Graph, x: int, path: str) -> int:
     operation = op.FullyConnected(layer.params["weight"], layer.params.get("bias"))

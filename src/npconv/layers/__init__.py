@@ -32,7 +32,7 @@ from npconv.layers.elu import ELU
 from npconv.layers.flatten import Flatten
 from npconv.layers.global_avg_pool2d import GlobalAvgPool2d
 from npconv.layers.identity import Identity
-from npconv.layers.initialisers import Initialiser, glorot, he, normal, zeros
+from npconv.layers.initialisers import Initialiser, dirac, glorot, he, normal, zeros
 from npconv.layers.layer import Layer
 from npconv.layers.leaky_relu import LeakyReLU
 from npconv.layers.linear import Linear
@@ -40,9 +40,11 @@ from npconv.layers.local_response_norm import LocalResponseNorm
 from npconv.layers.lp_pool2d import LpPool2d
 from npconv.layers.max_pool2d import MaxPool2d
 from npconv.layers.pad2d import Pad2d
+from npconv.layers.patch_whitening2d import PatchWhitening2d
 from npconv.layers.relu import ReLU
 from npconv.layers.relu6 import ReLU6
 from npconv.layers.residual import Residual
+from npconv.layers.scale import Scale
 from npconv.layers.sequential import Sequential
 from npconv.layers.sigmoid import Sigmoid
 from npconv.layers.softmax_cross_entropy import SoftmaxCrossEntropy
@@ -75,13 +77,16 @@ __all__ = [
     "LpPool2d",
     "MaxPool2d",
     "Pad2d",
+    "PatchWhitening2d",
     "ReLU",
     "ReLU6",
     "Residual",
+    "Scale",
     "Sequential",
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "Tanh",
+    "dirac",
     "glorot",
     "he",
     "normal",

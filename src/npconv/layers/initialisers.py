@@ -57,6 +57,26 @@ def normal(std: float) -> Initialiser:
     return initialise
 
 
+def dirac(others: Initialiser = glorot) -> Initialiser:
+    """Return an initialiser of convolutions that at first pass their input on.
+
+    Filter i has a 1 in the middle of channel i and zeros elsewhere (Zagoruyko and Komodakis 2017);
+    `others` makes the filters beyond the channels.
+    """
+
+    def initialise(
+        shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float32
+    ) -> Array:
+        weight = others(shape, rng, dtype)
+        middle = tuple([(size - 1) // 2 for size in shape[2:]])
+        for i in range(min(shape[:2])):
+            weight[i] = 0
+            weight[(i, i, *middle)] = 1
+        return weight
+
+    return initialise
+
+
 def zeros(
     shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float32
 ) -> Array:

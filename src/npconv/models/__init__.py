@@ -39,6 +39,7 @@ from npconv.models.vgg import (
     vgg19,
     vgg19_bn,
 )
+from npconv.models.whitened_convnet import whitened_convnet
 from npconv.models.zfnet import zfnet
 
 __all__ = [
@@ -83,5 +84,6 @@ __all__ = [
     "vgg16_bn",
     "vgg19",
     "vgg19_bn",
+    "whitened_convnet",
     "zfnet",
 ]

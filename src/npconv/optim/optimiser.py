@@ -26,6 +26,9 @@ class Optimiser:
     ----------
     learning_rate, weight_decay : float
         As above.
+    rates : dict of str to float
+        Factors of the learning rate for single parameters, by name; empty at first. Their weight
+        decay is divided by it, so that they shrink like the others; with 0 they stay as they are.
     steps : int
         How many updates have been made.
     """
@@ -37,6 +40,7 @@ class Optimiser:
     def __init__(self, learning_rate: float, weight_decay: float = 0.0) -> None:
         self.learning_rate = number(learning_rate, "learning_rate", 0)
         self.weight_decay = number(weight_decay, "weight_decay", 0)
+        self.rates: dict[str, float] = {}
         self.steps = 0
         self._state: dict[str, tuple[Array, ...]] = {}
 
@@ -58,7 +62,13 @@ class Optimiser:
         self.steps += 1
         settings, how = self._settings(), options()
         for name, param in params.items():
-            native.update(self._rule, settings, param, grads[name], self._kept(name, param), how)
+            its = settings
+            if name in self.rates:
+                factor = number(self.rates[name], f"rates[{name!r}]", 0)
+                if not factor:
+                    continue
+                its = (factor * settings[0], settings[1], settings[2] / factor, *settings[3:])
+            native.update(self._rule, its, param, grads[name], self._kept(name, param), how)
 
     def _kept(self, name: str, param: Array) -> tuple[Array, ...]:
         """Return the state of a parameter, zero at first."""

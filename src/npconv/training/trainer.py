@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from npconv import checks
 from npconv.checks import Array
 from npconv.data import Dataset
 from npconv.data.augment import Augmentation
@@ -42,6 +43,10 @@ class Trainer:
         :mod:`npconv.optim.schedules`. Without it the optimiser's stays.
     augment : callable, optional
         ``augment(images, rng)`` changes each batch; see :mod:`npconv.data.augment`.
+    mirror : bool
+        Whether every image is shown as its mirror image in every other epoch (Jordan 2024): half
+        of them in the first, the other half in the second. So two epochs show both sides of all
+        images, which mirroring at random leaves to chance.
     checkpoint : path, optional
         Where the state is saved after every epoch, and on Ctrl-C.
     notes : mapping, optional
@@ -67,6 +72,7 @@ class Trainer:
         rng: np.random.Generator,
         schedule: Callable[[int], float] | None = None,
         augment: Augmentation | None = None,
+        mirror: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         notes: Mapping[str, Any] | None = None,
     ) -> None:
@@ -76,6 +82,7 @@ class Trainer:
         self.rng = rng
         self.schedule = schedule
         self.augment = augment
+        self.mirror = checks.flag(mirror, "mirror")
         self.checkpoint = checkpoint
         self.notes = dict(notes or {})
         self.epoch = 0
@@ -151,6 +158,9 @@ class Trainer:
         while self._shown < len(self._order) and not interrupt.requested:
             picked = self._order[self._shown : self._shown + batch]
             images, labels = data.train_images[picked], data.train_labels[picked]
+            if self.mirror:
+                turned = (picked + self.epoch) % 2 == 1
+                images[turned] = images[turned, ..., ::-1]
             if self.augment is not None:
                 images = self.augment(images, self.rng)
             if self.schedule is not None:

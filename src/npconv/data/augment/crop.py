@@ -15,16 +15,25 @@ def random_crop(
     rng: np.random.Generator,
     size: int | tuple[int, int] | None = None,
     padding: int = 0,
+    padding_mode: str = "constant",
 ) -> Array:
     """Cut a window out of each image, ``(N, C, H, W) -> (N, C, *size)``.
 
-    `padding` zeros are put around the images first; without `size` the window is as large as the
-    image was. ``padding=4`` alone is the usual augmentation of CIFAR-10.
+    `padding` zeros are put around the images first, or with `padding_mode` "reflect" the pixels
+    beside the edge, in reverse order; without `size` the window is as large as the image was.
+    ``padding=4`` alone is the usual augmentation of CIFAR-10.
     """
     images = checked(images, rng)
     padding = checks.integer(padding, "padding", 0)
     height, width = images.shape[2:] if size is None else checks.per_axis(size, "size", 2, 1)
-    padded = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    if padding_mode not in ("constant", "reflect"):
+        raise ValueError(f"padding_mode is {padding_mode!r}, expected 'constant' or 'reflect'")
+    if padding_mode == "reflect" and padding >= min(images.shape[2:]):
+        raise ValueError(
+            f"padding is {padding}, too much to reflect images of {images.shape[2:]} pixels"
+        )
+    around = ((0, 0), (0, 0), (padding, padding), (padding, padding))
+    padded = np.pad(images, around, "reflect" if padding_mode == "reflect" else "constant")
     places = padded.shape[2] - height + 1, padded.shape[3] - width + 1
     if min(places) < 1:
         raise ValueError(
