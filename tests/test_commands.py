@@ -186,11 +186,16 @@ def test_other_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         capsys, "eval", "--checkpoint", "residual/checkpoint.npz", "--data", "."
     )
     train = ("train", "--data", ".", "--network", "whitened", "--epochs", "1", "--batch", "30")
-    ways = ("--label-smoothing", "0.2", "--norm-bias-rate", "64", "--augment", "gentle")
+    ways = ("--label-smoothing", "0.2", "--norm-bias-rate", "0", "--augment", "gentle")
     out = run(capsys, *train, *ways, "--out", "whitened")
     history = json.loads(Path("whitened/history.json").read_text())
-    assert (history["label_smoothing"], history["norm_bias_rate"]) == (0.2, 64)
+    assert (history["label_smoothing"], history["norm_bias_rate"]) == (0.2, 0)
     assert history["augment"] == "gentle"
+    with np.load("whitened/checkpoint.npz") as state:
+        whiten = state["model/whiten.weight"]
+        np.testing.assert_array_equal(whiten[12:], -whiten[:12])  # computed from the images
+        assert not state["model/block1.2.bias"].any()
+        assert (state["model/block1.2.weight"] != 1).any()
     again = run(capsys, "eval", "--checkpoint", "whitened/checkpoint.npz", "--data", ".")
     assert out.splitlines()[-1] == again.splitlines()[-1]
     (tmp_path / "empty").mkdir()

@@ -31,6 +31,7 @@ from npconv.layers import (
     Linear,
     LocalResponseNorm,
     MaxPool2d,
+    PatchWhitening2d,
     ReLU,
     ReLU6,
     Residual,
@@ -74,6 +75,13 @@ def norm(channels: int) -> BatchNorm2d:
     return layer
 
 
+def whitening() -> PatchWhitening2d:
+    layer = PatchWhitening2d(4, (2, 1), rng=RNG)
+    layer.buffers["mean"][:] = RNG.standard_normal(4)
+    layer.params["bias"][:] = RNG.standard_normal(16)
+    return layer
+
+
 # What each is, and which operations must be left of it.
 NETS: dict[str, tuple[Callable[[], Container], list[str]]] = {
     "nothing": (lambda: Sequential(), []),
@@ -106,6 +114,10 @@ NETS: dict[str, tuple[Callable[[], Container], list[str]]] = {
     "norms in a row": (
         lambda: Sequential(norm(4), norm(4), conv(4, 2)),
         ["Affine"] * 2 + ["Convolution"],
+    ),
+    "whitened patches": (
+        lambda: Sequential(whitening(), ReLU(), conv(16, 2)),
+        ["Convolution", "Convolution"],
     ),
     "residual": (
         lambda: Sequential(

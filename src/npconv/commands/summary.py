@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Print each layer of a network with its output's shape, its parameters and its multiply-adds for one
-image. NETWORK is one that 'train' knows (simple, deep, lenet5, cifar, pattern, resnet9) or a
-function of npconv.models, such as resnet50. Nothing is trained and nothing beside NumPy is needed.
+image. NETWORK is one that 'train' knows (simple, deep, lenet5, cifar, pattern, resnet9, whitened)
+or a function of npconv.models, such as resnet50. Nothing is trained and nothing beside NumPy is
+needed.
 """
 
 
