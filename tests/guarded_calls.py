@@ -38,6 +38,7 @@ CONVOLUTIONS = [
     ConvCase(1, 2, 1, 1, (13, 35), (5, 5), (2, 2), padding=2, bias=True, seed=16),
     ConvCase(2, 1, 5, 70, (3, 4), (3, 3), (1, 2), padding=1, seed=17),  # more channels than pixels
     ConvCase(2, 1, 1, 9, (333,), (40,), (3,), (1,), padding=2, bias=True, seed=18),
+    ConvCase(2, 2, 20, 9, (9, 19), (1, 1), bias=True, seed=20),
     ConvCase(1, 1, 3, 5, (4, 5, 19), (3, 2, 3), (1, 2, 1), (1,) * 3, padding=1, bias=True, seed=19),
 ]
 # Columns are for images.

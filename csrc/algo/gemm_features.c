@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "pointwise.h"
 #include "tail.h"
 #include "weight_grad.h"
 
@@ -35,6 +36,7 @@ typedef struct product {
     const npc_conv_problem *problem;
     double groups, rows, channels, taps, pixels, lines;
     int by_vectors; /* packed by vector loads */
+    int in_place;   /* not packed: see pointwise.h */
 } product;
 
 /* Vectors of an image's pixels, as far as multiply-adds go: a pixel of a tail costs a part of one.
@@ -71,7 +73,22 @@ static void count_product(const product *p, double *feature)
     if (weights * size_of(p->problem) > NEAR_BYTES)
         feature[FAR] += p->groups * weights * ceil(tiles / 4);
     feature[TILES] += p->groups * tiles;
-    count_panel(p, feature);
+    if (!p->in_place) count_panel(p, feature);
+}
+
+/* Whether a forward convolution's pixels are multiplied where they lie. */
+static int is_in_place(const npc_conv_problem *problem)
+{
+    const npc_conv_geometry *g = problem->geometry;
+    const int64_t size = (int64_t)npc_dtype_size(problem->dtype);
+    int64_t pixels = 1;
+    for (int i = 0; i < NPC_SPATIAL; i++) {
+        if (g->kernel[i] != 1 || g->stride[i] != 1 || g->input[i] != g->output[i]) return 0;
+        if (__builtin_mul_overflow(pixels, g->output[i], &pixels) || pixels > INT32_MAX) return 0;
+    }
+    return npc_tail_pixels(problem->kernels, pixels, npc_group_in(g)) == 0 &&
+           npc_pointwise_repays(problem->kernels, npc_group_out(g), npc_group_in(g), pixels,
+                                pixels * size);
 }
 
 static product forward_product(const npc_conv_problem *problem, int by_vectors)
@@ -84,7 +101,8 @@ static product forward_product(const npc_conv_problem *problem, int by_vectors)
                      .taps = npc_count(g->kernel),
                      .pixels = npc_count(g->output),
                      .lines = (double)g->output[0] * (double)g->output[1],
-                     .by_vectors = by_vectors};
+                     .by_vectors = by_vectors,
+                     .in_place = by_vectors && is_in_place(problem)};
 }
 
 static void count_forward(const npc_conv_problem *problem, int by_vectors, double *feature)

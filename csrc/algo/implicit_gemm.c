@@ -2,6 +2,7 @@
 
 #include "../core/scratch.h"
 #include "element.h"
+#include "pointwise.h"
 
 /* Work sizes. A piece should last long enough to hide its set-up and short enough that the threads
  * end together and Ctrl-C is answered; neither shows in the results. */
@@ -387,6 +388,10 @@ npc_status npc_implicit_gemm_run(const npc_implicit_gemm *given, npc_team *team)
     j.depth = gemm->channels * window->taps;
     j.blocks = npc_depth_blocks(j.depth);
     j.tail = gemm->no_tails ? 0 : npc_tail_pixels(gemm->kernels, window->pixels, j.depth);
+    if (is_joined && !j.tail && !gemm->finish.add_is_y &&
+        npc_pointwise_repays(gemm->kernels, gemm->rows, gemm->channels, window->pixels,
+                             window->source->stride[1]))
+        return npc_pointwise_run(gemm, team);
     const int vecs =
         npc_choose_tile_vecs(gemm->kernels, gemm->rows, j.tail ? window->pixels - j.tail : pixels);
     const int64_t tile_bytes = (int64_t)vecs * gemm->kernels->lanes * j.size;
