@@ -251,11 +251,16 @@ def test_tiles_of_2x2_are_exact_on_small_integers(size: int, dtype: str, isa: st
 
 FEW = Case(1, 1, 70, 70, (14, 14), (3, 3), (1, 1), ((1, 1), (1, 1)), True, 1)
 MANY = Case(6, 1, 70, 70, (14, 14), (3, 3), (1, 1), ((1, 1), (1, 1)), True, 2)
+SHARED = Case(6, 1, 90, 90, (14, 14), (3, 3), (1, 1), ((1, 1), (1, 1)), True, 4)
 WIDE = Case(2, 2, 17, 40, (30, 66), (3, 3), (2, 2), ((2, 2), (2, 2)), True, 3)
 
 
 @each_isa
-@pytest.mark.parametrize("case", [FEW, MANY, WIDE], ids=["few tiles", "many tiles", "dilated"])
+@pytest.mark.parametrize(
+    "case",
+    [FEW, MANY, SHARED, WIDE],
+    ids=["few tiles", "few weights", "shared weights", "dilated"],
+)
 def test_same_bits_for_any_threads_and_split_of_the_batch(case: Case, isa: str) -> None:
     x, weight, bias = case.operands("float32")
     options = {**case.settings, "algorithm": "winograd", "isa": isa}

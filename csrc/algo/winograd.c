@@ -24,6 +24,7 @@ enum {
     PANEL_ROWS = 64,  /* output channels of a panel */
     DEPTH_BLOCK = 64, /* channels that are summed from zero: keeps the rounding error down */
     FEW_TILES = 64,   /* the tiles are shared, not the weights */
+    FEW_BLOCKS = 4,   /* of a thread: it transforms few weights itself */
     MAX_DILATION = 64,
     FEW_CHANNELS = 8,
     MIN_BLOCK = 16,
@@ -46,16 +47,21 @@ static char *shared_weights(const npc_winograd_job *j, int64_t group, int64_t pa
 static npc_status weight_piece(void *context, int64_t piece, void *scratch)
 {
     const npc_winograd_job *j = context;
-    const int64_t chunks = j->depth_blocks, panel = piece / chunks % j->panels;
-    const int64_t group = piece / chunks / j->panels;
+    const int64_t lanes = j->view.kernels->lanes, vectors = j->panel_width / lanes;
+    const int64_t row = piece % vectors * lanes;
+    piece /= vectors;
+    const int64_t chunk = piece % j->depth_blocks;
+    piece /= j->depth_blocks;
+    const int64_t panel = piece % j->panels, group = piece / j->panels;
     const npc_winograd_view view = npc_winograd_view_of_group(j, group);
-    const int64_t begin = npc_split(view.channels, chunks, piece % chunks);
-    const int64_t end = npc_split(view.channels, chunks, piece % chunks + 1);
+    const int64_t begin = npc_split(view.channels, j->depth_blocks, chunk);
+    const int64_t end = npc_split(view.channels, j->depth_blocks, chunk + 1);
     const int64_t width =
         npc_winograd_panel_begin(j, panel + 1) - npc_winograd_panel_begin(j, panel);
-    npc_winograd_transform_weights(j, &view, panel, begin, end,
-                                   shared_weights(j, group, panel) + begin * width * j->size,
-                                   scratch);
+    if (row < width)
+        npc_winograd_transform_weights(j, &view, panel, row, row + lanes, begin, end,
+                                       shared_weights(j, group, panel) + begin * width * j->size,
+                                       scratch);
     return NPC_OK;
 }
 
@@ -64,11 +70,15 @@ static int64_t weights_bytes(const npc_winograd_job *j)
     return (int64_t)j->weight_bytes * j->groups * j->panels;
 }
 
+static int64_t weight_pieces(const npc_winograd_job *j)
+{
+    return j->groups * j->panels * j->depth_blocks * (j->panel_width / j->view.kernels->lanes);
+}
+
 static npc_status transform_all_weights(npc_winograd_job *j, npc_team *team)
 {
     if (!j->weights) return NPC_NO_MEMORY;
-    return npc_parallel_for(team, j->groups * j->panels * j->depth_blocks, j->filter_bytes,
-                            weight_piece, j);
+    return npc_parallel_for(team, weight_pieces(j), j->filter_bytes, weight_piece, j);
 }
 
 static npc_status block_piece(void *context, int64_t piece, void *scratch)
@@ -92,6 +102,33 @@ static npc_status block_piece(void *context, int64_t piece, void *scratch)
         npc_winograd_transform_products(j, &view, b, panel, products, &memory);
     }
     return NPC_OK;
+}
+
+/* Where weights and blocks are few, a thread transforms all weights for itself, which takes less
+ * time than fetching from the other cores what these have transformed. */
+static npc_status share_piece(void *context, int64_t piece, void *scratch)
+{
+    npc_winograd_job j = *(const npc_winograd_job *)context;
+    char *cursor = scratch;
+    char *filters = npc_scratch_take(&cursor, j.filter_bytes);
+    npc_status status = NPC_OK;
+
+    j.weights = npc_scratch_take(&cursor, (size_t)weights_bytes(&j));
+    for (int64_t i = 0; i < weight_pieces(&j); i++) weight_piece(&j, i, filters);
+    for (int64_t block = npc_split(j.groups * j.blocks, j.shares, piece);
+         block < npc_split(j.groups * j.blocks, j.shares, piece + 1) && status == NPC_OK; block++)
+        status = block_piece(&j, block, cursor);
+    return status;
+}
+
+/* How many shares that makes, or 0. */
+static int64_t plan_shares(const npc_winograd_job *j, int threads)
+{
+    const int64_t blocks = j->groups * j->blocks;
+    return !j->prepared && threads > 1 && blocks <= (int64_t)threads * FEW_BLOCKS &&
+                   weights_bytes(j) <= NEAR_WEIGHT_BYTES
+               ? npc_min(threads, blocks)
+               : 0;
 }
 
 /* ---- few tiles: shared tiles ----------------------------------------------------------------- */
@@ -136,7 +173,7 @@ static npc_status panel_piece(void *context, int64_t piece, void *scratch)
                               products, 0, j->depth_blocks);
     for (int64_t d = 0; d < j->depth_blocks && !j->prepared; d++) {
         npc_winograd_transform_weights(
-            j, &view, panel, npc_split(view.channels, j->depth_blocks, d),
+            j, &view, panel, 0, width, npc_split(view.channels, j->depth_blocks, d),
             npc_split(view.channels, j->depth_blocks, d + 1), weights, filters);
         npc_winograd_multiply(j, b, width, shared_input(j, group), weights, products, d, d + 1);
     }
@@ -313,16 +350,20 @@ static npc_status run(npc_conv_problem *p, int tile)
                                       panel_piece, &j);
         free(j.input);
     } else {
+        const size_t block_bytes =
+            sizeof(npc_winograd_block) + j.memory_bytes + j.input_bytes + j.product_bytes + 256;
         status = NPC_OK;
+        j.shares = plan_shares(&j, team->threads);
+        if (j.shares)
+            return npc_parallel_for(team, j.shares,
+                                    j.filter_bytes + (size_t)weights_bytes(&j) + block_bytes + 128,
+                                    share_piece, &j);
         if (!j.prepared) {
             j.weights = npc_shared_workspace(p, weights_bytes(&j));
             status = transform_all_weights(&j, team);
         }
         if (status == NPC_OK)
-            status = npc_parallel_for(team, j.groups * j.blocks,
-                                      sizeof(npc_winograd_block) + j.memory_bytes + j.input_bytes +
-                                          j.product_bytes + 256,
-                                      block_piece, &j);
+            status = npc_parallel_for(team, j.groups * j.blocks, block_bytes, block_piece, &j);
         if (!j.prepared) free(j.weights);
     }
     return status;

@@ -114,10 +114,9 @@ int64_t npc_winograd_panel_begin(const npc_winograd_job *j, int64_t panel)
     return npc_split(j->vectors, j->panels, panel) * j->view.kernels->lanes;
 }
 
-/* Channels [begin, end) of a panel's weights, to rows of `width` output channels at each point. */
 void npc_winograd_transform_weights(const npc_winograd_job *j, const npc_winograd_view *view,
-                                    int64_t panel, int64_t begin, int64_t end, char *to,
-                                    char *filters)
+                                    int64_t panel, int64_t row_begin, int64_t row_end,
+                                    int64_t begin, int64_t end, char *to, char *filters)
 {
     const int64_t lanes = view->kernels->lanes, size = j->size;
     const int64_t first = npc_winograd_panel_begin(j, panel),
@@ -126,7 +125,7 @@ void npc_winograd_transform_weights(const npc_winograd_job *j, const npc_winogra
                          npc_winograd_taps(view->axis[1].transform);
     const int together = view->channel_stride == taps; /* filters of a row follow each other */
 
-    for (int64_t row = 0; row < width; row += lanes) {
+    for (int64_t row = row_begin; row < row_end; row += lanes) {
         for (int64_t c = begin; c < end; c += NPC_WINOGRAD_FILTERS) {
             const int64_t count = npc_min(NPC_WINOGRAD_FILTERS, end - c);
             npc_transpose_args turn = {

@@ -24,8 +24,9 @@ typedef struct npc_winograd_job {
     int64_t units, blocks;       /* of all images, split into blocks */
     int64_t block_tiles;         /* the most */
     int64_t input_stride, product_stride, weight_stride; /* from point to point, elements */
-    char *weights; /* shared: of every panel of every group, or NULL; only read if prepared */
-    char *input;   /* shared: the tiles of every group, or NULL */
+    int64_t shares; /* of the blocks, where threads transform weights for themselves */
+    char *weights;  /* shared: of every panel of every group, or NULL; only read if prepared */
+    char *input;    /* shared: the tiles of every group, or NULL */
     int few, prepared;
     int64_t run_groups; /* the most of a run */
     size_t memory_bytes, weight_bytes, input_bytes, product_bytes, filter_bytes;
@@ -63,10 +64,11 @@ void npc_winograd_transform_input(const npc_winograd_job *j, const npc_winograd_
                                   const npc_winograd_block *b, int64_t channel, char *to,
                                   const npc_winograd_memory *m);
 
-/* Channels [begin, end) of a panel's weights, to rows of `width` output channels at each point. */
+/* Channels [begin, end) of a panel's weights, to rows of its width at each point: those for output
+ * channels [row_begin, row_end) of the panel, which are whole vectors. */
 void npc_winograd_transform_weights(const npc_winograd_job *j, const npc_winograd_view *view,
-                                    int64_t panel, int64_t begin, int64_t end, char *to,
-                                    char *filters);
+                                    int64_t panel, int64_t row_begin, int64_t row_end,
+                                    int64_t begin, int64_t end, char *to, char *filters);
 
 /* products (+)= input x weights at every point, over depth blocks [first, last). */
 void npc_winograd_multiply(const npc_winograd_job *j, const npc_winograd_block *b, int64_t width,
