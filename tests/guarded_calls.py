@@ -40,6 +40,8 @@ CONVOLUTIONS = [
     ConvCase(2, 1, 1, 9, (333,), (40,), (3,), (1,), padding=2, bias=True, seed=18),
     ConvCase(2, 2, 20, 9, (9, 19), (1, 1), bias=True, seed=20),
     ConvCase(1, 1, 3, 5, (4, 5, 19), (3, 2, 3), (1, 2, 1), (1,) * 3, padding=1, bias=True, seed=19),
+    ConvCase(2, 19, 1, 1, (7, 6), (7, 7), padding=3, bias=True, seed=20),
+    ConvCase(1, 2, 1, 1, (20, 34), (9, 7), (1, 2), padding=3, seed=21),
 ]
 # Columns are for images.
 IMAGES = [case for case in CONVOLUTIONS if len(case.size) == 2]

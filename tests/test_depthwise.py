@@ -83,6 +83,8 @@ CASES = [
     ConvCase(1, 1, 1, 1, (40, 41), (31, 31), padding=15, seed=10),
     ConvCase(2, 90, 1, 1, (14, 14), (3, 3), padding=1, bias=True, seed=11),
     ConvCase(1, 45, 1, 1, (15, 29), (3, 3), (2, 2), padding=((2, 1), (0, 1)), seed=12),
+    ConvCase(2, 37, 1, 1, (7, 7), (7, 7), padding=3, bias=True, seed=13),
+    ConvCase(1, 16, 1, 1, (14, 10), (13, 13), padding=6, seed=14),  # of several chains
 ]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"seed{case.seed}")
 
@@ -98,6 +100,71 @@ def check_forward(case: ConvCase, variant: dict[str, Any]) -> None:
 @each_dtype
 def test_every_kind_of_window(dtype: str, case: ConvCase, variant: dict[str, Any]) -> None:
     check_forward(case.with_dtype(dtype), variant)
+
+
+@st.composite
+def small_planes(draw: st.DrawFn) -> ConvCase:
+    """Large kernels on small planes and volumes, which are done as blocks of channels."""
+    ndim = draw(st.sampled_from([2, 2, 3]))
+    axes = [st.integers(1, 11 if ndim == 2 else 5)] * ndim
+    kernel = draw(st.tuples(*[st.integers(1, 8 if ndim == 2 else 4)] * ndim))
+    stride = draw(st.tuples(*[st.sampled_from([1, 1, 2, 3])] * ndim))
+    dilation = draw(st.tuples(*[st.sampled_from([1, 1, 2, 3])] * ndim))
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+    return ConvCase(
+        draw(st.integers(1, 2)),
+        draw(st.integers(7, 35)),
+        size=draw(st.tuples(*axes)),
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=tuple((draw(st.integers(r // 2, r)), r) for r in reach),
+        bias=draw(st.booleans()),
+        dtype=draw(st.sampled_from(["float32", "float64"])),
+        seed=draw(st.integers(0, 99)),
+    )
+
+
+@given(small_planes(), st.sampled_from(VARIANTS), st.booleans())
+def test_small_planes(case: ConvCase, variant: dict[str, Any], infinite: bool) -> None:
+    """Exact on integers; the same bits in any memory, by any threads, with any neighbours."""
+    x, weight, bias = case.operands(integers=True)
+    weight = weight.copy()
+    rng = np.random.default_rng(case.seed)
+    if infinite:
+        weight[np.unravel_index(rng.integers(weight.size, size=2), weight.shape)] = np.inf
+    expected = getattr(reference, case.function)(x, weight, bias, **case.settings)
+    conv = getattr(npconv, case.function)
+    options = {**case.settings, **variant}
+    assert_same_values(conv(x, weight, bias, **options), expected)
+    x, weight, bias = case.operands(integers=False)
+    y = conv(x, weight, bias, **options)
+    for form in ("byteswapped", "channels last"):
+        again = conv(MEMORY[form](x), weight, bias, **options, num_threads=3)
+        assert_same_bits(again, y, form)
+    assert_same_bits(conv(x[:1], weight, bias, **options), y[:1], "alone")
+    out = np.full((*y.shape[:-1], 2 * y.shape[-1]), np.nan, y.dtype)[..., ::2]
+    conv(x, weight, bias, **options, out=out)
+    assert_same_bits(np.ascontiguousarray(out), y, "out= of every second element")
+
+
+@each_variant
+@each_dtype
+def test_every_tile_of_staged_rows(dtype: str, variant: dict[str, Any]) -> None:
+    """As many rows at once as the kernel has, and as many vectors side by side as fit."""
+    for rows in range(1, 10):
+        for columns in (3, 19, 37, 64):
+            size = (2 * rows - 1, columns + 3)
+            check_forward(ConvCase(size=size, kernel=(rows, 4), dtype=dtype, seed=1), variant)
+
+
+@each_variant
+@each_dtype
+def test_every_tile_of_blocks(dtype: str, variant: dict[str, Any]) -> None:
+    for rows in range(1, 5):
+        for columns in range(1, 9):
+            case = ConvCase(1, 16, 1, 1, (rows, columns), (3, 7), padding=(1, 3), dtype=dtype)
+            check_forward(case, variant)
 
 
 @given(depthwise_cases(), st.sampled_from(VARIANTS))

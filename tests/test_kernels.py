@@ -137,7 +137,12 @@ def sweep_runs(isa: str, dtype: str) -> None:
 
 
 def sweep_depthwise(isa: str, dtype: str) -> None:
-    """Both kernels of fixed size at both steps, and the one for any window."""
+    """Both kernels of fixed size at both steps, the one for any window, and small planes."""
+    for width in (1, 7):
+        x, weight = integers((1, 20, 6, width), dtype), integers((20, 1, 7, 7), dtype, seed=2)
+        small = npconv.conv2d(x, weight, padding=3, groups=20, algorithm="depthwise", isa=isa)
+        expected = reference.conv2d(x, weight, padding=3, groups=20)
+        assert_same_values(small, expected, f"small planes, {width}")
     for width in WIDTHS:
         x = integers((1, 2, 9, width + 4), dtype)
         for kernel, stride in [(3, 1), (3, 2), (5, 1), (5, 2), (4, 3)]:

@@ -30,6 +30,10 @@ int npc_depthwise_fits(const npc_window *window);
 int npc_depthwise_fits_planes(const npc_depthwise *depthwise);
 npc_status npc_depthwise_run_planes(const npc_depthwise *depthwise, npc_team *team);
 
+/* Likewise for small planes, as many at a time as a vector has lanes. */
+int npc_depthwise_fits_blocks(const npc_depthwise *depthwise);
+npc_status npc_depthwise_run_blocks(const npc_depthwise *depthwise, npc_team *team);
+
 npc_status npc_depthwise_run(const npc_depthwise *depthwise, npc_team *team);
 
 /* The gradients that have passes of their own, where they fit. */

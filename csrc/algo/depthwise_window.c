@@ -1,64 +1,25 @@
 /* Depthwise convolution over any window: see depthwise.h.
  *
  * Square kernels of 3 or 5 taps at step 1 or 2 read the image where it lies, several output rows at
- * once, their edges with masked loads. All others read staged rows: copies of a stretch of the
- * source's rows with zeros for the padding, split into the phases of the step, so that each tap of
- * each output lies a constant distance from its column. Sources of another dtype or order are
- * staged as well, to the same effect bit by bit. Narrow planes of finite weights are left to
- * depthwise_planes.c, again to the same effect.
+ * once, their edges with masked loads. All others read staged rows (depthwise_stage.c). Sources of
+ * another dtype or order are staged as well, to the same effect bit by bit. Narrow planes of finite
+ * weights are left to depthwise_planes.c, again to the same effect.
  */
-#include "depthwise.h"
-
-#include <string.h>
+#include "depthwise_window.h"
 
 #include "../core/scratch.h"
 #include "element.h"
 
 enum {
-    CHUNK = 1024,     /* columns of the result that are staged at once */
-    LEAST_CHUNK = 64, /* likewise, where windows are large */
-    GROUP_ROWS = 8,   /* rows of the result that share their staged rows, at most */
-    STAGE_BYTES = 1 << 20,
-    GOOD_STAGE_BYTES = 256 << 10, /* stays in L2 beside the rest */
-    BAND_BYTES = 32 << 10,
-    MOST_TAPS = 4096,
-    CHAIN = 128 /* taps summed in one chain: as npc_implicit_gemm.h */
+    CHUNK = 1024,         /* columns of the result at once, where rows are staged */
+    BAND_BYTES = 32 << 10 /* of the result, for kernels of fixed size: stays in L1 */
 };
 #define PIECE_FLOPS 5e5
 
-/* How rows of the source are staged: `phases` stretches of `length` elements, the first of which is
- * source column `first + shift[phase]` for output column 0, each `step` columns from the next. */
-typedef struct stage_plan {
-    int64_t rows, chunk; /* of the result: in a group, columns at once */
-    int64_t slots;       /* staged rows */
-    int64_t phases, length, step;
-    int by_tap; /* a slot for each row of taps; else for each source row in reach */
-} stage_plan;
-
-typedef struct job {
-    const npc_depthwise *d;
-    int64_t size;
-    int fast; /* the kernel's size if it has a loop of its own, or 0 */
-    int stage_source, stage_target, has_border;
-    stage_plan stage;
-    int64_t groups; /* of rows */
-    int64_t units, pieces;
-} job;
-
-/* A thread's working memory. */
-typedef struct work {
-    const void **row;        /* for the rows of taps of each output row */
-    int64_t *offset, *shift; /* of each tap in its row, of each phase */
-    char *staged;            /* which slots hold their row */
-    char *stage, *zeros, *target;
-    int64_t mend_channel; /* of which `mend` is known, or -1 */
-    int mend;             /* some of its weights are not finite */
-} work;
-
-/* A band of rows of the result. */
-typedef struct place {
-    int64_t image, channel, d, h, rows;
-} place;
+typedef npc_depthwise_job job;
+typedef npc_depthwise_work work;
+typedef npc_depthwise_place place;
+typedef npc_depthwise_target destination;
 
 /* Slices of a kernel are added to the result one after the other. */
 enum { MAX_SLICES = 32 };
@@ -73,118 +34,13 @@ static int fast_size(const npc_window *w)
                : 0;
 }
 
-/* Different remainders of the taps modulo the step: how many stretches a staged row has. */
-static int64_t count_phases(const npc_axis *axis)
-{
-    int64_t a = axis->step, b = axis->spacing;
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return npc_min(axis->taps, axis->step / a);
-}
-
-/* Elements of the stage for groups of `rows` rows and `chunk` columns; in double for sizes are not
- * bounded here. */
-static double stage_elements(const npc_window *w, int64_t rows, int64_t chunk, stage_plan *plan)
-{
-    const npc_axis *a = w->axis;
-    const int64_t reach = (a[2].taps - 1) * a[2].spacing / a[2].step;
-    const double in_reach =
-        (double)(rows - 1) * (double)a[1].step + (double)(a[1].taps - 1) * (double)a[1].spacing + 1;
-    const double height = in_reach < (double)a[1].extent ? in_reach : (double)a[1].extent;
-    *plan = (stage_plan){.rows = rows, .chunk = chunk, .step = a[2].step};
-    plan->by_tap = rows == 1;
-    plan->phases = count_phases(&a[2]);
-    plan->length = chunk + reach + NPC_MAX_TILE;
-    plan->slots = a[0].taps * (plan->by_tap ? a[1].taps : (int64_t)height);
-    return (plan->by_tap ? (double)plan->slots : (double)a[0].taps * height) *
-           (double)plan->phases * ((double)chunk + (double)reach + NPC_MAX_TILE);
-}
-
-/* The largest groups that fit, of which a group of one row and LEAST_CHUNK columns is the last. */
-static int plan_stage(const npc_window *w, stage_plan *plan)
-{
-    const npc_axis *a = w->axis;
-    if (w->taps > MOST_TAPS) return 0;
-    int64_t chunk = npc_min(CHUNK, npc_round_up((size_t)a[2].pixels, LEAST_CHUNK));
-    for (int64_t rows = GROUP_ROWS; rows >= NPC_DEPTHWISE_ROWS; rows /= 2)
-        if (stage_elements(w, rows, chunk, plan) * 8 <= GOOD_STAGE_BYTES) return 1;
-    for (;; chunk /= 2) {
-        if (stage_elements(w, 1, chunk, plan) * 8 <= STAGE_BYTES) return 1;
-        if (chunk <= LEAST_CHUNK) return 0;
-    }
-}
-
 int npc_depthwise_fits(const npc_window *window)
 {
-    stage_plan plan;
-    return fast_size(window) || plan_stage(window, &plan);
-}
-
-/* ---- staging -------------------------------------------------------------------------------- */
-
-/* Elements [0, count) of a staged stretch: element i is source column first + i * step of the row
- * at `from`, or zero. */
-static void stage_stretch(const job *j, const char *from, int64_t first, int64_t step,
-                          int64_t count, char *to)
-{
-    const npc_window *w = j->d->window;
-    const int64_t extent = w->axis[2].extent, stride = w->source->stride[4];
-    int64_t begin = first < 0 ? npc_ceil_div(-first, step) : 0;
-    int64_t end = first < extent ? npc_ceil_div(extent - first, step) : 0;
-    end = npc_min(end, count);
-    begin = npc_min(begin, npc_max(end, 0));
-    if (begin >= end) begin = end = 0;
-    memset(to, 0, (size_t)(begin * j->size));
-    if (begin < end)
-        npc_read_run(w->source, from + (first + begin * step) * stride,
-                     end - begin > 1 ? stride * step : stride, end - begin, w->dtype,
-                     to + begin * j->size);
-    memset(to + end * j->size, 0, (size_t)((count - end) * j->size));
-}
-
-/* Where taps lie in a staged row. */
-static void place_taps(const job *j, work *w)
-{
-    const npc_axis *axis = &j->d->window->axis[2];
-    int64_t phases = 0;
-    for (int64_t s = 0; s < axis->taps; s++) {
-        const int64_t shift = s * axis->spacing % axis->step;
-        int64_t p = 0;
-        while (p < phases && w->shift[p] != shift) p++;
-        if (p == phases) w->shift[phases++] = shift;
-        w->offset[s] = p * j->stage.length + s * axis->spacing / axis->step;
-    }
-    assert(phases == j->stage.phases);
-}
-
-/* The staged copy of a source row for output columns from `column` on; staged now if it is not. */
-static const char *staged_row(const job *j, work *w, const char *plane, int64_t d, int64_t h,
-                              int64_t slot, int64_t column)
-{
-    const npc_window *window = j->d->window;
-    const npc_array *source = window->source;
-    const stage_plan *plan = &j->stage;
-    char *to = w->stage + slot * plan->phases * plan->length * j->size;
-    if (!w->staged[slot]) {
-        const char *from = plane + d * source->stride[2] + h * source->stride[3];
-        const int64_t first = column * window->axis[2].step + window->axis[2].first;
-        for (int64_t p = 0; p < plan->phases; p++)
-            stage_stretch(j, from, first + w->shift[p], plan->step, plan->length - NPC_MAX_TILE,
-                          to + p * plan->length * j->size);
-        w->staged[slot] = 1;
-    }
-    return to;
+    npc_stage_plan plan;
+    return fast_size(window) || npc_depthwise_plan_stage(window, &plan);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
-
-typedef struct destination {
-    char *to; /* of the group's first row and the stretch's first column */
-    int64_t stride_bytes, column, columns;
-} destination;
 
 /* What a slice of a source channel's kernel adds to a band, by the kernels of fixed size. */
 static void fast_slice(const job *j, work *w, const place *at, int64_t tap, const char *plane,
@@ -216,8 +72,8 @@ static void fast_slice(const job *j, work *w, const place *at, int64_t tap, cons
         args.height = npc_max(0, npc_min(end, args.height) - begin);
         args.row_stride_bytes = j->stage.length * j->size;
         for (int64_t h = 0; h < args.height; h++)
-            stage_stretch(j, from + h * source->stride[3], args.first_column, 1, args.width,
-                          w->stage + h * args.row_stride_bytes);
+            npc_depthwise_stretch(j, from + h * source->stride[3], args.first_column, 1, args.width,
+                                  w->stage + h * args.row_stride_bytes);
         args.plane = w->stage;
         args.first_row -= begin;
         args.first_column = 0;
@@ -233,48 +89,6 @@ static void fast_rows(const job *j, work *w, const place *at, const char *plane,
     for (int64_t tap = 0; tap < slices; tap++)
         fast_slice(j, w, at, tap, plane, weight + tap * bytes, tap == slices - 1 ? bias : NULL,
                    accumulate || tap > 0, to);
-}
-
-/* The row that tap (td, th) of row `row` reads, staged. */
-static const char *tap_row(const job *j, work *w, const place *at, const char *plane, int64_t row,
-                           int64_t td, int64_t th, int64_t column)
-{
-    const npc_axis *axis = j->d->window->axis;
-    const int64_t d = npc_axis_source(&axis[0], at->d, td);
-    const int64_t h = npc_axis_source(&axis[1], at->h + row, th);
-    const int64_t height = j->stage.slots / axis[0].taps;
-    const int64_t lowest = npc_max(0, npc_axis_source(&axis[1], at->h, 0));
-    if (row >= at->rows || !npc_axis_holds(&axis[0], d) || !npc_axis_holds(&axis[1], h))
-        return w->zeros;
-    return staged_row(j, w, plane, d, h, td * height + (j->stage.by_tap ? th : h - lowest), column);
-}
-
-/* The same for any window. */
-static void any_rows(const job *j, work *w, const place *at, const char *plane, const char *weight,
-                     const char *bias, int accumulate, const destination *to)
-{
-    const npc_axis *axis = j->d->window->axis;
-    npc_depthwise_any_args args = {.columns = to->columns,
-                                   .tap_rows = axis[0].taps * axis[1].taps,
-                                   .taps = axis[2].taps,
-                                   .chain_rows = npc_max(1, CHAIN / axis[2].taps),
-                                   .row = w->row,
-                                   .offset = w->offset,
-                                   .weight = weight,
-                                   .bias = bias,
-                                   .to_stride_bytes = to->stride_bytes,
-                                   .accumulate = accumulate};
-    memset(w->staged, 0, (size_t)j->stage.slots);
-    for (int64_t row = 0; row < at->rows; row += NPC_DEPTHWISE_ROWS) {
-        const void **next = w->row;
-        args.rows = npc_min(at->rows - row, NPC_DEPTHWISE_ROWS);
-        for (int64_t t = 0; t < (args.rows > 1 ? NPC_DEPTHWISE_ROWS : 1); t++)
-            for (int64_t td = 0; td < axis[0].taps; td++)
-                for (int64_t th = 0; th < axis[1].taps; th++)
-                    *next++ = tap_row(j, w, at, plane, row + t, td, th, to->column);
-        args.to = to->to + row * to->stride_bytes;
-        npc_run_depthwise_any(j->d->kernels, &args);
-    }
 }
 
 /* ---- infinite and NaN weights ---------------------------------------------------------------- */
@@ -303,16 +117,17 @@ static int is_inner(const npc_axis *axis, int64_t pixel)
 
 /* Elements with taps in the padding were computed with zeros there, and zero times an infinite
  * weight is NaN where the definition skips the product. */
-static void mend_border(const job *j, const place *at, const destination *to)
+void npc_depthwise_mend_border(const npc_depthwise *d, const place *at, const destination *to)
 {
-    const npc_axis *axis = j->d->window->axis;
+    const npc_axis *axis = d->window->axis;
+    const int64_t size = (int64_t)npc_dtype_size(d->window->dtype);
     for (int64_t t = 0; t < at->rows; t++) {
         const int inner = is_inner(&axis[0], at->d) && is_inner(&axis[1], at->h + t);
         for (int64_t i = 0; i < to->columns; i++) {
             const int64_t column = to->column + i;
             if (inner && is_inner(&axis[2], column)) continue;
-            npc_store(to->to + t * to->stride_bytes + i * j->size, j->d->window->dtype,
-                      element(j->d, at, t, column));
+            npc_store(to->to + t * to->stride_bytes + i * size, d->window->dtype,
+                      element(d, at, t, column));
         }
     }
 }
@@ -332,11 +147,11 @@ static int must_mend(const job *j, work *w, int64_t channel)
 /* ---- bands of rows and pieces --------------------------------------------------------------- */
 
 /* What follows the sums: the band's rows at once where they follow each other. */
-static void finish_band(const job *j, const place *at, const destination *to)
+void npc_depthwise_finish_band(const npc_depthwise *d, const place *at, const destination *to)
 {
-    const npc_axis *axis = j->d->window->axis;
-    const int64_t columns = axis[2].pixels;
-    const int flat = to->columns == columns && to->stride_bytes == columns * j->size;
+    const npc_axis *axis = d->window->axis;
+    const int64_t columns = axis[2].pixels, size = (int64_t)npc_dtype_size(d->window->dtype);
+    const int flat = to->columns == columns && to->stride_bytes == columns * size;
     for (int64_t t = 0; t < (flat ? 1 : at->rows); t++) {
         char *row = to->to + t * to->stride_bytes;
         const npc_finish_part part = {.image = at->image,
@@ -347,7 +162,7 @@ static void finish_band(const job *j, const place *at, const destination *to)
                                       .count = flat ? at->rows * columns : to->columns,
                                       .from = row,
                                       .to = row};
-        npc_finish_rows(&j->d->finish, &part);
+        npc_finish_rows(&d->finish, &part);
     }
 }
 
@@ -373,48 +188,38 @@ static void run_band(const job *j, work *w, const place *at)
         for (int64_t i = 0; i < d->sources; i++) {
             const char *plane = source->data + at->image * source->stride[0] +
                                 (at->channel / d->sharers * d->sources + i) * source->stride[1];
-            (j->fast ? fast_rows : any_rows)(j, w, at, plane, weight + i * taps * j->size,
-                                             i == d->sources - 1 ? bias : NULL, i > 0, &to);
+            (j->fast ? fast_rows
+                     : npc_depthwise_staged_rows)(j, w, at, plane, weight + i * taps * j->size,
+                                                  i == d->sources - 1 ? bias : NULL, i > 0, &to);
         }
-        if (NPC_UNLIKELY(mend)) mend_border(j, at, &to);
-        if (d->finish.needed) finish_band(j, at, &to);
+        if (NPC_UNLIKELY(mend)) npc_depthwise_mend_border(d, at, &to);
+        if (d->finish.needed) npc_depthwise_finish_band(d, at, &to);
         for (int64_t t = 0; j->stage_target && t < at->rows; t++)
             npc_write_run(to.to + t * to.stride_bytes, d->window->dtype,
                           home + t * target->stride[3], target->stride[4], to.columns);
     }
 }
 
+static int is_staged(const job *j) { return j->stage_source && !j->fast; }
+
 static void set_up_work(const job *j, work *w, char *scratch)
 {
-    const npc_axis *axis = j->d->window->axis;
-    const size_t rows = NPC_DEPTHWISE_ROWS * (size_t)(axis[0].taps * axis[1].taps);
-    const size_t slot = (size_t)(j->stage.phases * j->stage.length * j->size);
     char *cursor = scratch;
     w->mend_channel = -1;
     if (j->stage_target)
         w->target = npc_scratch_take(&cursor, (size_t)(j->stage.rows * j->stage.chunk * j->size));
-    if (j->stage_source && !j->fast) {
-        w->row = npc_scratch_take(&cursor, rows * sizeof(void *));
-        w->offset = npc_scratch_take(&cursor, (size_t)axis[2].taps * sizeof(int64_t));
-        w->shift = npc_scratch_take(&cursor, (size_t)axis[2].taps * sizeof(int64_t));
-        w->staged = npc_scratch_take(&cursor, (size_t)j->stage.slots);
-        w->zeros = npc_scratch_take(&cursor, slot);
-        memset(w->zeros, 0, slot);
-        place_taps(j, w);
-    }
     w->stage = cursor;
+    if (is_staged(j)) npc_depthwise_set_up_stage(j, w, cursor);
 }
 
 static size_t scratch_bytes(const job *j)
 {
-    const npc_axis *axis = j->d->window->axis;
     int64_t bytes = 0;
     if (j->stage_target) bytes += j->stage.rows * j->stage.chunk * j->size;
-    if (j->stage_source)
-        bytes += (j->stage.slots + 1) * j->stage.phases * j->stage.length * j->size;
-    if (j->stage_source && !j->fast)
-        bytes += axis[0].taps * axis[1].taps * NPC_DEPTHWISE_ROWS * (int64_t)sizeof(void *) +
-                 axis[2].taps * 2 * (int64_t)sizeof(int64_t) + j->stage.slots;
+    if (is_staged(j))
+        bytes += (int64_t)npc_depthwise_stage_bytes(j);
+    else if (j->stage_source)
+        bytes += j->stage.slots * j->stage.length * j->size;
     return bytes ? (size_t)bytes + (size_t)8 * NPC_CACHE_LINE : 0;
 }
 
@@ -456,7 +261,6 @@ static void plan_bands(job *j)
     const int64_t groups = npc_max(1, BAND_BYTES / (NPC_DEPTHWISE_ROWS * columns * j->size));
     j->stage.rows = npc_min(axis[1].pixels, groups * NPC_DEPTHWISE_ROWS);
     j->stage.chunk = columns;
-    j->stage.phases = 1;
     j->stage.slots = (j->stage.rows - 1) * axis[2].step + j->fast;
     j->stage.length = (columns - 1) * axis[2].step + j->fast;
 }
@@ -471,13 +275,14 @@ npc_status npc_depthwise_run(const npc_depthwise *d, npc_team *team)
 
     if (d->batch * d->channels * window->pixels == 0) return NPC_OK;
     if (npc_depthwise_fits_planes(d)) return npc_depthwise_run_planes(d, team);
+    if (!j.fast && npc_depthwise_fits_blocks(d)) return npc_depthwise_run_blocks(d, team);
     j.stage_source = !j.fast || !plain;
     j.stage_target = (axis[2].pixels > 1 && d->target.stride[4] != j.size) || d->finish.add_is_y;
     for (int i = 0; i < NPC_SPATIAL; i++)
         j.has_border |= axis[i].inner_begin > 0 || axis[i].inner_end < axis[i].pixels;
     if (j.fast)
         plan_bands(&j);
-    else if (!plan_stage(window, &j.stage))
+    else if (!npc_depthwise_plan_stage(window, &j.stage))
         return NPC_INVALID_GEOMETRY; /* declined before */
     j.groups = npc_ceil_div(axis[1].pixels, j.stage.rows);
     j.units = d->batch * d->channels * axis[0].pixels * j.groups;

@@ -68,21 +68,44 @@ typedef struct npc_depthwise_up_args {
 } npc_depthwise_up_args;
 typedef void npc_depthwise_up_fn(const npc_depthwise_up_args *args);
 
-/* Any depthwise convolution, up to NPC_DEPTHWISE_ROWS rows: to[t][i] = sum over r < tap_rows,
- * s < taps of weight[r][s] * row[t * tap_rows + r][offset[s] + i], likewise in chains, which end
- * after every `chain_rows` rows of taps and are added in order. Of each row, whole vectors are read
- * up to NPC_MAX_TILE elements behind its last column; what lies there may be anything. Where
- * rows > 1, there are NPC_DEPTHWISE_ROWS rows to read. */
-typedef struct npc_depthwise_any_args {
-    int64_t rows, columns, tap_rows, taps, chain_rows;
-    const void *const *row;
+/* Any depthwise convolution of staged rows, up to NPC_DEPTHWISE_GROUP of the result. Its rows of
+ * taps come in phases: result row t adds, for each phase and r < tap_rows, weight[s * tap_rows +
+ * tap_rows - 1 - r] * row[t + r][offset[s] + i] for s < taps to to[t][i]; a row that is NULL is
+ * left out. A phase has no fewer rows of taps than the result has rows. Sums are chains over
+ * (phase, t + r, s), which end before one would exceed `chain` products and are added in order; the
+ * bias (one or NULL) comes last. Whole vectors of columns are read. */
+enum { NPC_DEPTHWISE_GROUP = 8 };
+typedef struct npc_depthwise_phase {
+    int64_t tap_rows;
+    const void *const *row; /* rows + tap_rows - 1 */
+    const void *weight;
+} npc_depthwise_phase;
+typedef struct npc_depthwise_rows_args {
+    int64_t rows, columns, phases, taps, chain;
+    const npc_depthwise_phase *phase;
     const int64_t *offset;
-    const void *weight, *bias;
+    const void *bias;
     void *to;
     int64_t to_stride_bytes;
-    int32_t accumulate;
-} npc_depthwise_any_args;
-typedef void npc_depthwise_any_fn(const npc_depthwise_any_args *args);
+    int32_t accumulate; /* to what `to` holds */
+} npc_depthwise_rows_args;
+typedef void npc_depthwise_rows_fn(const npc_depthwise_rows_args *args);
+
+/* Likewise of staged blocks of as many channels as a vector has lanes: a pixel is a vector, and so
+ * are the weight of a tap, those of a column of taps `weight_step` elements apart in ascending
+ * order, and the bias. From pixel to pixel and tap to tap of a staged row are so many elements;
+ * those of the result follow each other. */
+enum { NPC_DEPTHWISE_BLOCK_GROUP = 3 };
+typedef struct npc_depthwise_block_args {
+    int64_t rows, pixels, phases, taps, chain;
+    const npc_depthwise_phase *phase;
+    int64_t weight_step, pixel_step, tap_step;
+    const void *bias;
+    void *to;
+    int64_t to_step; /* elements from row to row */
+} npc_depthwise_block_args;
+typedef void npc_depthwise_block_fn(const npc_depthwise_block_args *args);
+
 /* Depthwise convolution of pixels whose channels follow each other: pixel i's channel c becomes the
  * chain sum over t < taps of weight[t][c] * tap[t][i * tap_step + c] from zero in this order; the
  * bias (one per channel, or NULL) comes last. */

@@ -1,5 +1,5 @@
-/* Depthwise convolution: see npc_depthwise_args and npc_depthwise_any_args. An output element is
- * one chain of multiply-adds in the order of its taps, whichever loop computes it. */
+/* Depthwise convolution with small kernels: see npc_depthwise_args. An output element is one chain
+ * of multiply-adds in the order of its taps, whichever loop computes it. */
 #include "../args/depthwise.h"
 #include "kernel.h"
 
@@ -144,77 +144,4 @@ void NPC_NAME(depthwise_5x5)(const npc_depthwise_args *args)
         NPC_V(depthwise_body)(args, 5, 1);
     else
         NPC_V(depthwise_body)(args, 5, 2);
-}
-
-/* `vecs` vectors of `rows` output rows. */
-NPC_INLINE void NPC_V(depthwise_any_tile)(const npc_depthwise_any_args *args, int64_t column,
-                                          int last_lanes, const int rows, const int vecs)
-{
-    NPC_VEC acc[ROWS][NPC_MAX_VECS], total[ROWS][NPC_MAX_VECS];
-    NPC_UNROLL
-    for (int t = 0; t < rows; t++) {
-        NPC_UNROLL
-        for (int v = 0; v < vecs; v++) acc[t][v] = total[t][v] = NPC_V(zero)();
-    }
-    for (int64_t r = 0; r < args->tap_rows; r++) {
-        const NPC_T *from[ROWS], *weight = (const NPC_T *)args->weight + r * args->taps;
-        NPC_UNROLL
-        for (int t = 0; t < rows; t++)
-            from[t] = (const NPC_T *)args->row[t * args->tap_rows + r] + column;
-        if (r > 0 && r % args->chain_rows == 0) {
-            NPC_UNROLL
-            for (int t = 0; t < rows; t++) {
-                NPC_UNROLL
-                for (int v = 0; v < vecs; v++) {
-                    total[t][v] = NPC_V(add)(total[t][v], acc[t][v]);
-                    acc[t][v] = NPC_V(zero)();
-                }
-            }
-        }
-        for (int64_t s = 0; s < args->taps; s++) {
-            const NPC_VEC w = NPC_V(broadcast)(weight + s);
-            const int64_t offset = args->offset[s];
-            NPC_UNROLL
-            for (int t = 0; t < rows; t++) {
-                NPC_UNROLL
-                for (int v = 0; v < vecs; v++)
-                    acc[t][v] =
-                        NPC_V(fma)(w, NPC_V(load)(from[t] + offset + v * NPC_LANES), acc[t][v]);
-            }
-        }
-    }
-    NPC_UNROLL
-    for (int t = 0; t < rows; t++) {
-        if (t >= args->rows) break;
-        NPC_T *to = (NPC_T *)((char *)args->to + t * args->to_stride_bytes) + column;
-        NPC_UNROLL
-        for (int v = 0; v < vecs; v++, to += NPC_LANES) {
-            const int lanes = v == vecs - 1 ? last_lanes : NPC_LANES;
-            NPC_VEC sum = NPC_V(add)(total[t][v], acc[t][v]);
-            if (args->accumulate) sum = NPC_V(add)(NPC_V(load_first)(to, lanes), sum);
-            if (args->bias) sum = NPC_V(add)(sum, NPC_V(broadcast)(args->bias));
-            NPC_V(store_first)(to, sum, lanes);
-        }
-    }
-}
-
-NPC_INLINE void NPC_V(depthwise_any_body)(const npc_depthwise_any_args *args, const int rows,
-                                          const int most)
-{
-    int64_t i = 0;
-    for (; args->columns - i > (most - 1) * NPC_LANES; i += most * NPC_LANES) {
-        const int64_t left = npc_min(args->columns - i, most * NPC_LANES);
-        NPC_V(depthwise_any_tile)(args, i, (int)left - (most - 1) * NPC_LANES, rows, most);
-    }
-    for (; i < args->columns; i += NPC_LANES)
-        NPC_V(depthwise_any_tile)(args, i, (int)npc_min(args->columns - i, NPC_LANES), rows, 1);
-}
-
-NPC_DECLARE(depthwise_any);
-void NPC_NAME(depthwise_any)(const npc_depthwise_any_args *args)
-{
-    if (args->rows == 1)
-        NPC_V(depthwise_any_body)(args, 1, 4);
-    else
-        NPC_V(depthwise_any_body)(args, ROWS, 2);
 }
