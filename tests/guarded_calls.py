@@ -406,8 +406,24 @@ def run_product(isa: str, dtype: str, sizes: tuple[int, int, int], at: str) -> N
     guarded_call(product, at, (a @ b).astype(dtype), a.astype(dtype), b.astype(dtype))
 
 
+def run_warp(dtype: str, at: str) -> None:
+    """Of places within the image, on its edges, and beyond each of them."""
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((20, 2, 5, 6)).astype(dtype)
+    matrices = rng.normal(0, 1, (20, 2, 2)).astype(dtype)
+    matrices[:4] = np.eye(2)
+    offsets = np.tile(np.array([3, 3.5], dtype), (20, 1))
+    out = np.empty_like(x)
+    options = ("auto", "auto", 1, "standard")
+    _native.warp(x, matrices, offsets, out, options)
+    guarded_call(lambda *arrays: _native.warp(*arrays, options), at, out, x, matrices, offsets)
+
+
 def main() -> None:
     for at in ("start", "end"):
+        for dtype in ("float32", "float64"):
+            announce(f"warp of {dtype} at {at}")
+            run_warp(dtype, at)
         for dtype in ("float32", "float64"):
             for case in CONVOLUTIONS:
                 for variant in CONV_VARIANTS:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tolerance import assert_same_bits
 
+from npconv import _native
 from npconv.data import augment
 
 ALL = {
@@ -171,6 +173,64 @@ def test_affine_of_an_image_does_not_depend_on_the_others() -> None:
     half = augment.random_affine(x[:1].astype(np.float16), Fixed(), 20, 0.9, 1.1, 3)
     assert half.dtype == np.float16
     np.testing.assert_allclose(half, exact, atol=2e-3)
+
+
+def warped(x: np.ndarray, matrices: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """The definition: a frame of zeros, two wide at the end, takes what points outside."""
+    count, _, height, width = x.shape
+    framed = np.pad(x, ((0, 0), (0, 0), (1, 2), (1, 2)))
+    down = (np.arange(height) - (height - 1) / 2).astype(x.dtype)[:, None]
+    right = (np.arange(width) - (width - 1) / 2).astype(x.dtype)
+    result = np.empty_like(x)
+    for n in range(count):
+        (a, b), (c, d) = matrices[n]
+        row = ((a * down + offsets[n, 0]) + b * right).clip(0, height + 1)
+        column = ((c * down + offsets[n, 1]) + d * right).clip(0, width + 1)
+        top, left = row.astype(int), column.astype(int)
+        below, beside = row - top.astype(x.dtype), column - left.astype(x.dtype)
+        corner = [framed[n][:, top + i, left + j] for i in (0, 1) for j in (0, 1)]
+        upper = corner[0] + (corner[1] - corner[0]) * beside
+        lower = corner[2] + (corner[3] - corner[2]) * beside
+        result[n] = upper + (lower - upper) * below
+    return result
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 5, 9), (2, 1, 1), (1, 1, 7), (1, 90, 300)])
+def test_warp_is_defined_by_numpy(shape: tuple[int, int, int], dtype: str) -> None:
+    """To the last bit, near the centre and far outside, on one thread and on more."""
+    rng = np.random.default_rng(sum(shape))
+    x = rng.standard_normal((9, *shape)).astype(dtype)
+    matrices = (np.eye(2) + rng.normal(0, 0.5, (9, 2, 2))).astype(dtype)
+    matrices[0] = np.eye(2)  # the image itself: whole numbers
+    centre = (np.array(shape[1:]) + 1) / 2
+    offsets = (centre + rng.normal(0, 2, (9, 2)) * np.arange(9)[:, None]).astype(dtype)
+    expected = warped(x, matrices, offsets)
+    assert_same_bits(expected[0], x[0])
+    for threads in (1, 3):
+        out = np.empty_like(x)
+        _native.warp(x, matrices, offsets, out, ("auto", "auto", threads, "standard"))
+        assert_same_bits(out, expected)
+
+
+def test_warp_from_nowhere_is_zero() -> None:
+    x = images(4, height=3, width=3)
+    matrices = np.stack([np.full((2, 2), v, np.float32) for v in (np.nan, np.inf, 1e38, 0)])
+    offsets = np.full((4, 2), 1e38, np.float32)
+    out = np.empty_like(x)
+    _native.warp(x, matrices, offsets, out, ("auto", "auto", 1, "standard"))
+    assert not out.any()
+    with pytest.raises(ValueError, match=r"offsets has shape \(3, 2\)"):
+        _native.warp(x, matrices, offsets[:3], out, ("auto", "auto", 1, "standard"))
+
+
+def test_warp_takes_images_of_any_memory() -> None:
+    x = images(6)
+    expected = augment.random_affine(x, np.random.default_rng(1))
+    for same in (x.astype(">f4"), np.asfortranarray(x), np.repeat(x, 2, axis=3)[..., ::2]):
+        got = augment.random_affine(same, np.random.default_rng(1))
+        assert got.dtype == same.dtype
+        assert_same_bits(got.astype(np.float32), expected)
 
 
 @pytest.mark.parametrize(

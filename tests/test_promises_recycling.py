@@ -13,7 +13,7 @@ from scripts import assert_succeeds, run_python
 import npconv
 from npconv import _native
 
-MOST_BLOCKS, MOST_BYTES = 4, 64 * 2**20
+MOST_BLOCKS, MOST_BYTES = 32, 64 * 2**20
 X = np.random.default_rng(0).standard_normal((2, 8, 96, 96), dtype=np.float32)
 WEIGHT = np.random.default_rng(1).standard_normal((8, 8, 3, 3), dtype=np.float32)
 Y = npconv.conv2d(X, WEIGHT, padding=1)
@@ -66,7 +66,7 @@ def test_what_is_alive_is_left_alone() -> None:
 
 @pytest.mark.parametrize("megabytes", [1, 10, 40, 70])
 def test_how_much_is_kept(megabytes: int) -> None:
-    results = [_native.empty((megabytes * 2**20,), np.dtype(np.uint8)) for _ in range(6)]
+    results = [_native.empty((megabytes * 2**20,), np.dtype(np.uint8)) for _ in range(40)]
     assert _native.recycling_state() == (0, 0)
     del results
     blocks, size = _native.recycling_state()

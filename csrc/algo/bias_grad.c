@@ -7,7 +7,10 @@
 #include "../plan/simple_plan.h"
 #include "panel.h"
 
-enum { STRETCH = 4096 }; /* elements */
+enum {
+    STRETCH = 4096,       /* elements */
+    FLOPS_AN_ELEMENT = 24 /* what takes as long as to read and add one */
+};
 
 typedef struct job {
     const npc_conv_geometry *geometry;
@@ -59,7 +62,7 @@ npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array
 {
     const double elements = (double)geometry->batch * (double)geometry->out_channels *
                             (double)npc_volume(geometry->output);
-    npc_team team = npc_make_team(options, 4 * elements);
+    npc_team team = npc_make_team(options, FLOPS_AN_ELEMENT * elements);
     job j = {.geometry = geometry, .grad = grad, .out = out};
     if (!npc_conv_is_consistent(geometry)) return NPC_INVALID_GEOMETRY;
     const npc_status status = npc_simple_kernels(options, dtype, &j.kernels);

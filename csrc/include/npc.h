@@ -355,7 +355,7 @@ void npc_set_num_threads(int num_threads);
 /* Memory for results, aligned to 64 bytes. Blocks from a size on that are given back wait for what
  * they fit, so many in the process; none in a forked child at first. Callable from any thread. */
 #define NPC_RECYCLE_SMALLEST ((size_t)256 << 10) /* the C library keeps smaller ones by itself */
-#define NPC_RECYCLE_BLOCKS 4
+#define NPC_RECYCLE_BLOCKS 32
 #define NPC_RECYCLE_BYTES ((size_t)64 << 20)
 void *npc_recycle_take(size_t bytes); /* NULL: no memory */
 void npc_recycle_give(void *memory);  /* or NULL */

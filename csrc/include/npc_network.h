@@ -101,6 +101,18 @@ typedef struct npc_dropout_arrays {
 npc_status npc_dropout(const npc_dropout_arrays *arrays, npc_dtype dtype,
                        const npc_options *options, npc_plan_info *info);
 
+/* Contiguous images (N, C, H, W) of float32 or float64, a matrix (2, 2) and an offset (2) for each
+ * image. Pixel (h, w) of `to` comes from the place matrix * (h - (H - 1) / 2, w - (W - 1) / 2) +
+ * offset of `from`, whose pixel (0, 0) is at (1, 1), interpolated linearly between four pixels;
+ * outside of it all is 0. */
+typedef struct npc_warp_arrays {
+    int64_t batch, channels, height, width;
+    const void *from, *matrices, *offsets;
+    void *to;
+} npc_warp_arrays;
+npc_status npc_warp(const npc_warp_arrays *arrays, npc_dtype dtype, const npc_options *options,
+                    npc_plan_info *info);
+
 #ifdef __cplusplus
 }
 #endif

@@ -240,3 +240,24 @@ def dropout(cnp.ndarray x, cnp.ndarray draws, uint32_t threshold, double scale, 
     with nogil:
         status = npc_dropout(&a, dtype, &o, npc_last_plan())
     _check(status)
+
+
+def warp(cnp.ndarray images, cnp.ndarray matrices, cnp.ndarray offsets, cnp.ndarray out,
+         tuple options):
+    """Turn, resize and move each image: a matrix (2, 2) and an offset (2) for each."""
+    cdef npc_warp_arrays a
+    cdef npc_options o
+    cdef npc_status status
+    cdef npc_dtype dtype
+    shape = (<object>out).shape
+    _find_dtype(out, &dtype)
+    _check_out(out, dtype, True)
+    a.batch, a.channels, a.height, a.width = shape
+    a.from_ = _operand(images, "images", shape, dtype)
+    a.matrices = _operand(matrices, "matrices", (a.batch, 2, 2), dtype)
+    a.offsets = _operand(offsets, "offsets", (a.batch, 2), dtype)
+    a.to = cnp.PyArray_DATA(out)
+    _read_options(&o, options)
+    with nogil:
+        status = npc_warp(&a, dtype, &o, npc_last_plan())
+    _check(status)

@@ -206,6 +206,9 @@ def dropout(
     out: _Array,
     options: _Options,
 ) -> None: ...
+def warp(
+    images: _Array, matrices: _Array, offsets: _Array, out: _Array, options: _Options
+) -> None: ...
 def linear(
     x: _Array,
     weight: _Array,

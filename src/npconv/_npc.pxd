@@ -339,3 +339,12 @@ cdef extern from "npc_network.h" nogil:
         void *to
     npc_status npc_dropout(const npc_dropout_arrays *arrays, npc_dtype dtype,
                            const npc_options *options, npc_plan_info *info)
+
+    ctypedef struct npc_warp_arrays:
+        int64_t batch, channels, height, width
+        const void *from_ "from"
+        const void *matrices
+        const void *offsets
+        void *to
+    npc_status npc_warp(const npc_warp_arrays *arrays, npc_dtype dtype,
+                        const npc_options *options, npc_plan_info *info)

@@ -11,7 +11,7 @@ NPCONV_ALGORITHM
     "reference", or another that ``show_config`` lists, where it accepts.
 NPCONV_RECYCLE
     Whether memory of large results (from 256 KB on) that were freed is kept for the next ones:
-    "1", the default, for at most 4 blocks and 64 MB in the process, or "0".
+    "1", the default, for at most 32 blocks and 64 MB in the process, or "0".
 """
 
 from __future__ import annotations

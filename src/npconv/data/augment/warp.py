@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from npconv import checks
 from npconv.checks import Array
 from npconv.data.augment.arguments import at_least, checked
-
-# Pixels that are computed at a time: all their intermediate results stay in the cache.
-BLOCK = 16384
+from npconv.runtime import native, options
 
 
 def random_rotation(images: Array, rng: np.random.Generator, degrees: float = 10.0) -> Array:
@@ -71,65 +67,20 @@ def _warp(images: Array, matrices: Array, moves: Array | None = None) -> Array:
 
     Between four pixels the value is interpolated linearly.
     """
-    count, channels, height, width = images.shape
-    if images.size == 0:
-        return images.copy()
-    # Where the centre comes from, in pixels of the frame below.
+    count, _, height, width = images.shape
+    # Where the centre comes from, in pixels of the image with a frame of one.
     centres = np.array([(height + 1) / 2, (width + 1) / 2])
     if moves is None:
         offsets = np.broadcast_to(centres, (count, 2))
     else:
         offsets = centres - (matrices @ moves[:, :, None])[:, :, 0]
-    # A frame of zeros, two wide at the end, takes what points outside.
-    framed = np.zeros((count, channels, height + 3, width + 3), images.dtype)
-    framed[:, :, 1:-2, 1:-2] = images
-    result = np.empty(images.shape, images.dtype)
-    # Single precision, unless a pixel's number is too large for it.
-    single = images.dtype.itemsize <= 4 and math.prod(framed.shape[2:]) < 2**24
-    exact = np.dtype(np.float32 if single else np.float64)
-    m, offsets = matrices.astype(exact), offsets.astype(exact)
-    down = (np.arange(height) - (height - 1) / 2).astype(exact)
-    right = (np.arange(width) - (width - 1) / 2).astype(exact)
-    step = max(BLOCK // (height * width), 1)
-    for n in range(0, count, step):
-        part = slice(n, n + step)
-        axes = m[part, :, :, None], offsets[part, :, None]
-        # Rows of the matrices times down and right: four vectors an image make both coordinates.
-        rows = _coordinates(axes[0][:, 0], axes[1][:, 0], down, right, height)
-        columns = _coordinates(axes[0][:, 1], axes[1][:, 1], down, right, width)
-        _interpolate(framed[part], rows, columns, result[part])
-    return result
-
-
-def _coordinates(row: Array, offset: Array, down: Array, right: Array, size: int) -> Array:
-    """Return a coordinate (N, H, W) in the frame, drawn back into it where it lies outside."""
-    place = (row[:, 0] * down + offset)[:, :, None] + (row[:, 1] * right)[:, None, :]
-    clipped: Array = place.clip(0, size + 1, out=place)
-    return clipped
-
-
-def _interpolate(framed: Array, rows: Array, columns: Array, out: Array) -> None:
-    """Write the values of `framed` at (N, H, W) coordinates to `out` (N, C, H, W)."""
-    count, channels = framed.shape[:2]
-    top, left = np.floor(rows), np.floor(columns)
-    rows -= top
-    columns -= left
-    below = rows.astype(framed.dtype, copy=False)[:, None]
-    beside = columns.astype(framed.dtype, copy=False)[:, None]
-    # One flat index a pixel: np.take is several times as fast as indexing along the axes.
-    stride = framed.shape[3]
-    top *= stride
-    top += left
-    plane = np.arange(count * channels).reshape(count, channels, 1, 1) * math.prod(framed.shape[2:])
-    first = top.astype(np.intp)[:, None] + plane
-    values = framed.reshape(-1)
-    # All indices lie in the frame; without mode="clip" (or "wrap") each would be checked.
-    corners = [values[place:].take(first, mode="clip") for place in (0, 1, stride, stride + 1)]
-    for near, far in (corners[:2], corners[2:]):
-        far -= near
-        far *= beside
-        near += far
-    upper, _, lower, _ = corners
-    lower -= upper
-    lower *= below
-    np.add(upper, lower, out=out)
+    exact = np.dtype(np.float32 if images.dtype.itemsize <= 4 else np.float64)
+    result = native.empty(images.shape, exact)
+    native.warp(
+        np.require(images, exact, ["C", "A"]),
+        np.ascontiguousarray(matrices, exact),
+        np.ascontiguousarray(offsets, exact),
+        result,
+        options(),
+    )
+    return result.astype(images.dtype, copy=False)
