@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ConvCase, conv_cases
+from strategies import ConvCase, conv_cases, pairs
 from tolerance import assert_same_bits, assert_same_values
 from variants import GENERAL_ALGORITHMS, ISAS
 
@@ -95,6 +95,56 @@ def test_every_mode_has_the_bits_of_padding_first(
     ndim = data.draw(st.sampled_from([1, 2, 2, 3]))
     case = data.draw(conv_cases(largest_channels=3, largest_size=7, ndim=ndim, largest_kernel=4))
     check_bits_of_padding_first(case, mode, last, how)
+
+
+@given(
+    case=st.builds(
+        ConvCase,
+        batch=st.integers(1, 3),
+        groups=st.integers(1, 2),
+        in_per_group=st.integers(1, 20),
+        out_per_group=st.integers(1, 3),
+        size=st.tuples(st.integers(1, 12), st.integers(1, 12) | st.integers(60, 75)),
+        kernel=st.sampled_from([(3, 3), (5, 5), (3, 1), (1, 5)]),
+        dilation=st.just((1, 1)) | pairs(1, 3),
+        padding=pairs(4, 8) | st.just(((12, 30), (6, 15))),
+        dtype=st.sampled_from(["float32", "float64"]),
+        weight_memory=st.just("contiguous"),
+        seed=st.integers(0, 99),
+    ),
+    mode=MODES,
+    last=st.booleans(),
+    isa=st.sampled_from(ISAS),
+    algorithm=st.sampled_from(["winograd", "winograd2"]),
+)
+def test_winograd_finds_the_border_by_itself(
+    case: ConvCase, mode: str, last: bool, isa: str, algorithm: str
+) -> None:
+    case = replace(case, x_form=replace(case.x_form, dtype=case.dtype))
+    how = {"isa": isa, "algorithm": algorithm, "num_threads": 2}
+    if algorithm == "winograd2" and case.kernel != (3, 3):
+        how["algorithm"] = "winograd"
+    check_bits_of_padding_first(case, mode, last, how)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("mode", checks.PAD_MODES[1:])
+def test_what_is_not_finite_goes_where_it_belongs(mode, value):
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 4, (2, 3, 9, 10)).astype("f4")
+    weight = rng.integers(-3, 4, (4, 3, 3, 3)).astype("f4")
+    x[0, 1, 0, 1] = x[1, 2, 7, 9] = value
+    settings: dict[str, Any] = {"padding": 2, "padding_mode": mode}
+    for algorithm in ("winograd", "winograd2", "direct"):
+        y = npconv.conv2d(x, weight, **settings, algorithm=algorithm)
+        expected = reference.conv2d(x, weight, **settings)
+        assert (np.isfinite(y) == np.isfinite(expected)).all()
+        assert_same_values(y[~np.isfinite(y)], expected[~np.isfinite(expected)])
+        grad = np.where(np.isfinite(expected), expected, 1)
+        dweight = npconv.conv2d_weight_grad(grad, x, weight.shape, **settings, algorithm=algorithm)
+        wanted = reference.conv2d_weight_grad(grad, x, weight.shape, **settings)
+        assert_same_values(dweight[~np.isfinite(wanted)], wanted[~np.isfinite(wanted)])
+        assert (np.isfinite(dweight) == np.isfinite(wanted)).all()
 
 
 @pytest.mark.parametrize("mode", checks.PAD_MODES[1:])

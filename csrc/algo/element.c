@@ -1,5 +1,16 @@
 #include "element.h"
 
+#include "pad_map.h"
+
+/* A coordinate within the source of one that counts its border. */
+static int64_t within(const npc_window *window, int axis, int64_t at)
+{
+    const npc_border *b = window->border;
+    if (!b) return at;
+    const int64_t n = window->axis[axis].extent - b->before[axis] - b->after[axis];
+    return npc_pad_source(b->mode, at - b->before[axis], n);
+}
+
 double npc_element_value(const npc_window *window, const npc_element *e)
 {
     const npc_array *s = window->source;
@@ -18,7 +29,9 @@ double npc_element_value(const npc_window *window, const npc_element *e)
             if (!npc_axis_holds(&axis[2], w) || !npc_axis_holds(&axis[1], h) ||
                 !npc_axis_holds(&axis[0], d))
                 continue;
-            const char *x = plane + d * s->stride[2] + h * s->stride[3] + w * s->stride[4];
+            const char *x = plane + within(window, 0, d) * s->stride[2] +
+                            within(window, 1, h) * s->stride[3] +
+                            within(window, 2, w) * s->stride[4];
             sum += npc_load(weight, window->dtype, 0) * npc_load(x, s->dtype, s->swapped);
             if (sum != sum) return sum; /* nothing changes a NaN */
         }

@@ -20,6 +20,7 @@ void npc_axis_valid(const npc_axis *axis, int64_t tap, int64_t *begin, int64_t *
 void npc_window_finish(npc_window *window)
 {
     window->taps = window->pixels = 1;
+    window->border = NULL;
     for (int i = 0; i < NPC_SPATIAL; i++) {
         npc_axis *axis = &window->axis[i];
         if (__builtin_mul_overflow(window->taps, axis->taps, &window->taps))

@@ -10,6 +10,7 @@
 #define NPC_ALGO_PANEL_H
 
 #include "../core/dtype.h"
+#include "../include/npc_border.h"
 #include "../kernels/kernels.h"
 
 typedef struct npc_axis {
@@ -21,7 +22,9 @@ typedef struct npc_axis {
 
 typedef struct npc_window {
     const npc_array *source;
-    npc_dtype dtype; /* of the panel */
+    const npc_border *border; /* around it, which the axes count as the source's, for
+                               * npc_element_value; NULL if not set after npc_window_finish */
+    npc_dtype dtype;          /* of the panel */
     npc_axis axis[NPC_SPATIAL];
     int64_t taps;   /* of a channel */
     int64_t pixels; /* of an image */

@@ -325,6 +325,7 @@ static npc_status run(npc_conv_problem *p, int tile)
     npc_status status;
 
     describe(p, tile, &j.view);
+    j.view.border = p->border;
     if (p->operation == NPC_WEIGHT_GRAD) return npc_winograd_weight_grad(p, &j.view);
     j.view.source = forward ? p->arrays->x : p->arrays->y;
     j.view.target = forward ? p->arrays->y : p->arrays->x;

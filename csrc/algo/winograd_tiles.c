@@ -5,6 +5,7 @@
 #include "../core/scratch.h"
 #include "element.h"
 #include "pixel_copy.h"
+#include "winograd_pixels.h"
 
 void npc_winograd_axis_finish(npc_winograd_axis *axis)
 {
@@ -96,28 +97,16 @@ npc_winograd_memory npc_winograd_memory_of(const npc_winograd_view *view, int64_
 
 /* ---- from planes to vectors of channels ------------------------------------------------------ */
 
-/* A rectangle of pixels of an array, some channels of them, and where they lie as vectors of
- * channels: `pitch` pixels from row to row. */
-typedef struct rectangle {
-    const npc_array *array;
-    char *plane;   /* the first channel's */
-    int64_t width; /* of the plane */
-    int64_t channels;
-    int64_t row, rows, column, columns;
-    char *pixels;
-    int64_t pitch;
-} rectangle;
-
 /* Whether its rows follow each other in both places. */
-static int is_flat(const rectangle *r, int64_t size)
+static int is_flat(const npc_winograd_rectangle *r, int64_t size)
 {
     const npc_array *s = r->array;
     return r->columns == r->width && r->pitch == r->columns && s->stride[4] == size &&
            (r->rows == 1 || s->stride[3] == r->columns * size);
 }
 
-/* Zeros follow the columns where the pitch leaves room. */
-static void gather(const npc_winograd_view *view, const rectangle *r, char *planar)
+void npc_winograd_gather(const npc_winograd_view *view, const npc_winograd_rectangle *r,
+                         char *planar)
 {
     const npc_array *s = r->array;
     const int64_t size = (int64_t)npc_dtype_size(view->dtype), lanes = view->kernels->lanes;
@@ -137,8 +126,7 @@ static void gather(const npc_winograd_view *view, const rectangle *r, char *plan
         for (int64_t i = 0; i < r->rows; i++, from += s->stride[3]) {
             char *to = r->pixels + i * r->pitch * lanes * size;
             npc_copy_pixels(from, s->stride[4], r->columns, r->channels * size, to, lanes * size);
-            memset(to + r->columns * lanes * size, 0,
-                   (size_t)((r->pitch - r->columns) * lanes * size));
+            memset(to + r->columns * lanes * size, 0, (size_t)(r->behind * lanes * size));
         }
         return;
     }
@@ -154,14 +142,12 @@ static void gather(const npc_winograd_view *view, const rectangle *r, char *plan
             args.from_stride = r->columns;
         }
         npc_run_transpose(view->kernels, &args);
-        if (!flat)
-            memset(to + r->columns * lanes * size, 0,
-                   (size_t)((r->pitch - r->columns) * lanes * size));
+        if (!flat) memset(to + r->columns * lanes * size, 0, (size_t)(r->behind * lanes * size));
     }
 }
 
 /* The reverse, to a result. */
-static void scatter(const npc_winograd_view *view, const rectangle *r, int64_t image,
+static void scatter(const npc_winograd_view *view, const npc_winograd_rectangle *r, int64_t image,
                     int64_t channel, char *planar)
 {
     const npc_array *t = r->array;
@@ -200,15 +186,19 @@ static void scatter(const npc_winograd_view *view, const rectangle *r, int64_t i
 
 /* ---- tiles ----------------------------------------------------------------------------------- */
 
+typedef void gather_fn(const npc_winograd_view *view, const npc_winograd_rectangle *r,
+                       char *planar);
+
 /* Where the pixels of rows first, first + step, ... of a band are: zeros for those outside of the
  * array, whose extent is `extent`. Rows that do not follow each other are gathered here. */
-static void find_rows(const npc_winograd_view *view, const rectangle *band, int64_t extent,
-                      int64_t first, int rows, const npc_winograd_memory *m, const void **row)
+static void find_rows(const npc_winograd_view *view, const npc_winograd_rectangle *band,
+                      gather_fn *gather, int64_t extent, int64_t first, int rows,
+                      const npc_winograd_memory *m, const void **row)
 {
     const int64_t step = view->axis[0].step;
     const int64_t row_bytes =
         band->pitch * view->kernels->lanes * (int64_t)npc_dtype_size(view->dtype);
-    rectangle one = *band;
+    npc_winograd_rectangle one = *band;
     one.rows = 1;
     for (int i = 0; i < rows; i++) {
         one.row = first + i * step;
@@ -228,6 +218,9 @@ void npc_winograd_band_input(const npc_winograd_band *band, const npc_winograd_v
     const npc_winograd_run *first = band->run, *last = first + band->runs - 1;
     const npc_array *s = &view->source;
     const int64_t lanes = view->kernels->lanes, size = (int64_t)npc_dtype_size(view->dtype);
+    const npc_border *border = view->border;
+    const int64_t width = along->source - (border ? border->before[2] + border->after[2] : 0);
+    gather_fn *const gather = border ? npc_winograd_gather_within : npc_winograd_gather;
     const int64_t columns = source_columns(along, first->groups);
     const int64_t w = along->first + npc_winograd_pixel(along, first->first_group * along->step);
     const int64_t before = npc_min(npc_max(0, -w), columns);
@@ -235,16 +228,17 @@ void npc_winograd_band_input(const npc_winograd_band *band, const npc_winograd_v
     const int64_t top = npc_max(0, across->first + npc_winograd_pixel(across, first->tile_row));
     const int64_t bottom = across->first + npc_winograd_pixel(across, last->tile_row) +
                            npc_winograd_used(last->tiles.transform[0]);
-    const rectangle r = {.array = s,
-                         .plane = s->data + first->image * s->stride[0] + channel * s->stride[1],
-                         .width = along->source,
-                         .channels = npc_min(lanes, view->channels - channel),
-                         .row = top,
-                         .rows = npc_min(bottom, across->source) - top,
-                         .column = w + before,
-                         .columns = inside,
-                         .pixels = m->pixels,
-                         .pitch = inside};
+    const npc_winograd_rectangle r = {.array = s,
+                                      .plane = s->data + first->image * s->stride[0] +
+                                               channel * s->stride[1],
+                                      .width = width,
+                                      .channels = npc_min(lanes, view->channels - channel),
+                                      .row = top,
+                                      .rows = npc_min(bottom, across->source) - top,
+                                      .column = w + before,
+                                      .columns = inside,
+                                      .pixels = m->pixels,
+                                      .pitch = inside};
     npc_winograd_input_args args = {.columns = columns,
                                     .before = before,
                                     .inside = inside,
@@ -254,7 +248,7 @@ void npc_winograd_band_input(const npc_winograd_band *band, const npc_winograd_v
 
     if (across->step == 1) gather(view, &r, m->planar);
     for (const npc_winograd_run *run = first; run <= last; run++) {
-        find_rows(view, &r, across->source,
+        find_rows(view, &r, gather, across->source,
                   across->first + npc_winograd_pixel(across, run->tile_row),
                   npc_winograd_used(run->tiles.transform[0]), m, args.row);
         args.tiles = &run->tiles;
@@ -280,8 +274,9 @@ static int64_t covered(const npc_winograd_run *run, const npc_winograd_axis *alo
 }
 
 /* The part of the target under a band: all rows of its tiles, those outside included. */
-static rectangle results_of(const npc_winograd_band *band, const npc_winograd_view *view,
-                            int64_t channel, char *pixels)
+static npc_winograd_rectangle results_of(const npc_winograd_band *band,
+                                         const npc_winograd_view *view, int64_t channel,
+                                         char *pixels)
 {
     const npc_winograd_axis *across = &view->axis[0], *along = &view->axis[1];
     const npc_winograd_run *first = band->run, *last = first + band->runs - 1;
@@ -291,16 +286,18 @@ static rectangle results_of(const npc_winograd_band *band, const npc_winograd_vi
     const int64_t top = npc_winograd_pixel(across, first->tile_row);
     const int64_t bottom =
         npc_winograd_pixel(across, last->tile_row) + npc_winograd_outputs(last->tiles.transform[0]);
-    return (rectangle){.array = t,
-                       .plane = t->data + first->image * t->stride[0] + channel * t->stride[1],
-                       .width = along->target,
-                       .channels = npc_min(view->kernels->lanes, view->rows - channel),
-                       .row = top,
-                       .rows = npc_min(bottom, across->target) - top,
-                       .column = w,
-                       .columns = npc_min(columns, along->target - w),
-                       .pixels = pixels,
-                       .pitch = columns};
+    return (npc_winograd_rectangle){.array = t,
+                                    .plane = t->data + first->image * t->stride[0] +
+                                             channel * t->stride[1],
+                                    .width = along->target,
+                                    .channels = npc_min(view->kernels->lanes, view->rows - channel),
+                                    .row = top,
+                                    .rows = npc_min(bottom, across->target) - top,
+                                    .column = w,
+                                    .columns = npc_min(columns, along->target - w),
+                                    .pixels = pixels,
+                                    .pitch = columns,
+                                    .behind = columns - npc_min(columns, along->target - w)};
 }
 
 void npc_winograd_band_grad(const npc_winograd_band *band, const npc_winograd_view *view,
@@ -309,12 +306,13 @@ void npc_winograd_band_grad(const npc_winograd_band *band, const npc_winograd_vi
 {
     const npc_winograd_axis *across = &view->axis[0];
     const int64_t size = (int64_t)npc_dtype_size(view->dtype);
-    const rectangle r = results_of(band, view, row, m->results);
+    const npc_winograd_rectangle r = results_of(band, view, row, m->results);
     npc_winograd_grad_args args = {.point_stride = point_stride, .tile_stride = tile_stride};
 
-    if (across->step == 1) gather(view, &r, m->planar);
+    if (across->step == 1) npc_winograd_gather(view, &r, m->planar);
     for (const npc_winograd_run *run = band->run; run < band->run + band->runs; run++) {
-        find_rows(view, &r, across->target, npc_winograd_pixel(across, run->tile_row),
+        find_rows(view, &r, npc_winograd_gather, across->target,
+                  npc_winograd_pixel(across, run->tile_row),
                   npc_winograd_outputs(run->tiles.transform[0]), m, args.row);
         args.tiles = &run->tiles;
         args.to = to + run->slot * tile_stride * size;
@@ -336,6 +334,7 @@ static npc_window window_of(const npc_winograd_view *view)
     npc_window window;
     npc_window_set(&window, &view->source, view->dtype, input, output, kernel, stride, dilation,
                    pad_before);
+    window.border = view->border;
     return window;
 }
 
@@ -402,7 +401,7 @@ void npc_winograd_band_output(const npc_winograd_band *band, const npc_winograd_
     const npc_winograd_axis *across = &view->axis[0];
     const int64_t lanes = view->kernels->lanes, size = (int64_t)npc_dtype_size(view->dtype);
     const int together = across->step == 1;
-    rectangle r = results_of(band, view, row, m->results);
+    npc_winograd_rectangle r = results_of(band, view, row, m->results);
     const int64_t top = r.row, row_bytes = r.pitch * lanes * size;
     char *rows[NPC_WINOGRAD_MAX_OUTPUTS];
     npc_winograd_output_args args = {

@@ -7,6 +7,7 @@
 #define NPC_ALGO_WINOGRAD_TILES_H
 
 #include "../core/dtype.h"
+#include "../include/npc_border.h"
 #include "../kernels/kernels.h"
 #include "finish.h"
 
@@ -38,7 +39,8 @@ typedef struct npc_winograd_view {
     npc_winograd_axis axis[2];
     int64_t channels, rows; /* source channels, target channels */
     npc_array source, target;
-    const char *weight;                 /* the group's first */
+    const npc_border *border; /* around the source, which then is padded for the axes; or NULL */
+    const char *weight;       /* the group's first */
     int64_t row_stride, channel_stride; /* of the weights, in elements */
     int64_t group_stride;               /* weights of a group, in elements */
     int flip;

@@ -231,8 +231,10 @@ npc_status npc_winograd_weight_grad(npc_conv_problem *problem, const npc_winogra
     }
     status = npc_weight_parts_finish(&j.sums, status);
     if (status == NPC_OK && !npc_run_all_finite(problem->kernels, problem->arrays->weight,
-                                                g->out_channels * npc_group_in(g) * j.taps))
-        return npc_weight_grad(problem);
+                                                g->out_channels * npc_group_in(g) * j.taps)) {
+        if (!problem->border) return npc_weight_grad(problem);
+        problem->wants_padded = 1;
+    }
     return status;
 }
 

@@ -6,11 +6,11 @@
 
 enum { STAGE_BYTES = 4 << 20 }; /* of padded images, or one of them */
 
-int npc_conv_reads_border(npc_conv_operation operation, const npc_conv_algorithm *algorithm)
+/* Whether an algorithm finds what stands in the border by itself. */
+static int reads_border(npc_conv_operation operation, const npc_conv_algorithm *algorithm)
 {
-    (void)operation;
-    (void)algorithm;
-    return 0;
+    return operation != NPC_INPUT_GRAD &&
+           (algorithm == &npc_conv_winograd || algorithm == &npc_conv_winograd2);
 }
 
 /* Padded images in their own memory, axes in the order of the images' memory. */
@@ -85,8 +85,8 @@ static npc_status run_part(npc_conv_problem *p, const npc_conv_algorithm *algori
     return status;
 }
 
-npc_status npc_conv_run_padded(npc_conv_problem *p, const npc_conv_algorithm *algorithm,
-                               const npc_options *options)
+static npc_status run_padded(npc_conv_problem *p, const npc_conv_algorithm *algorithm,
+                             const npc_options *options)
 {
     const int64_t batch = p->geometry->batch;
     stage s;
@@ -109,4 +109,12 @@ npc_status npc_conv_run_padded(npc_conv_problem *p, const npc_conv_algorithm *al
     npc_recycle_give(s.padded.data);
     p->shared_bytes += bytes;
     return status;
+}
+
+npc_status npc_conv_run_bordered(npc_conv_problem *p, const npc_conv_algorithm *algorithm,
+                                 const npc_options *options)
+{
+    if (!reads_border(p->operation, algorithm)) return run_padded(p, algorithm, options);
+    const npc_status status = npc_conv_run(p, algorithm);
+    return status == NPC_OK && p->wants_padded ? run_padded(p, algorithm, options) : status;
 }

@@ -215,9 +215,8 @@ npc_status npc_conv_bordered(npc_conv_operation operation, const npc_conv_geomet
     if (chosen < 0) return NPC_UNSUPPORTED_ALGORITHM;
     status = npc_conv_take_prepared(&problem, algorithms[chosen]);
     if (status != NPC_OK) return status;
-    const npc_status done = border && !npc_conv_reads_border(operation, algorithms[chosen])
-                                ? npc_conv_run_padded(&problem, algorithms[chosen], options)
-                                : npc_conv_run(&problem, algorithms[chosen]);
+    const npc_status done = border ? npc_conv_run_bordered(&problem, algorithms[chosen], options)
+                                   : npc_conv_run(&problem, algorithms[chosen]);
     npc_simple_info(info, names[operation], problem.kernels, &team);
     info->algorithm = algorithms[chosen]->name;
     info->workspace_bytes += problem.shared_bytes;

@@ -20,7 +20,8 @@ typedef struct npc_conv_problem {
     npc_team *team;
     const void *prepared; /* by the algorithm's own prepare, or NULL */
     int64_t shared_bytes; /* workspace shared by the threads, for npc_plan_info */
-    int finished;         /* set where an input gradient has had its bias, addend and activation */
+    int wants_padded; /* set by who reads a border, and found that it cannot go without a copy */
+    int finished;     /* set where an input gradient has had its bias, addend and activation */
 } npc_conv_problem;
 
 /* An algorithm accepts a problem or declines with a reason, and computes what it accepted. What it

@@ -82,7 +82,8 @@ def conv2d(
         channel make a depthwise convolution.
     padding_mode : {"constant", "reflect", "edge", "symmetric", "wrap"}
         What surrounds the images: zeros, or what :func:`npconv.pad` adds in that mode. Then padded
-        copies are made, of a few images at a time (about 4 MB); for the weight's gradient, of all.
+        copies may be made, of a few images at a time (about 4 MB); for the weight's gradient, of
+        all.
     layout : {"NCHW", "NHWC"}
         The order of the axes of images, gradients and the result. That of the filters stays.
     activation : {"relu", "relu6", "leaky_relu"} or ("leaky_relu", slope), optional
