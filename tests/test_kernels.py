@@ -395,6 +395,21 @@ def sweep_rows(isa: str, dtype: str) -> None:
     assert_same_values(y, np.pad(x, widths, "edge"))
 
 
+def sweep_small_planes(isa: str, dtype: str) -> None:
+    """Tables of picks, whose vectors hold parts of one row or of several."""
+    how = options(isa=isa)
+    for height, width in ((4, 4), (7, 7), (5, 14)):
+        x = integers((5, height, width), dtype)
+        for mode in ("constant", "reflect", "wrap"):
+            widths = ((0, 0), (1, 2), (3, 1))
+            around = pad_geometry(x.shape, widths, mode, 8)
+            y, dx = np.full(around.padded_shape, np.nan, dtype), np.full(x.shape, np.nan, dtype)
+            _native.pad_forward(around, mode, x, np.zeros((3, 2), dtype), y, how)
+            assert_same_values(y, np.pad(x, widths, mode))
+            _native.pad_backward(around, mode, y, dx, how)
+            assert_same_values(dx, reference.pad_backward(y, widths, mode))
+
+
 @each_isa
 @each_dtype
 def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
@@ -418,6 +433,7 @@ def test_every_slot_is_reached_and_right(dtype: str, isa: str) -> None:
         sweep_weighted_rows,
         sweep_channels,
         sweep_rows,
+        sweep_small_planes,
     ):
         sweep(isa, dtype)
     slots = {

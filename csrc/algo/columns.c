@@ -110,3 +110,17 @@ void npc_spread_converted(const npc_window *window, const npc_spread_args *args)
                 step_bytes, tap->end - tap->begin, window->dtype, to + i * args->count * size);
     }
 }
+
+int npc_columns_are_planes(const npc_conv_geometry *g, const npc_window *window,
+                           const npc_array *image, const npc_array *cols, int64_t size)
+{
+    const npc_axis *axis = window->axis;
+    const int64_t extent[NPC_SPATIAL] = {axis[0].extent, axis[1].extent, axis[2].extent};
+    const int64_t plane = extent[1] * extent[2], channel = window->taps * window->pixels;
+    return axis[0].extent == 1 && npc_extents_follow(image, extent, size) &&
+           (g->in_channels == 1 || image->stride[1] == plane * size) &&
+           (g->batch == 1 || image->stride[0] == g->in_channels * plane * size) &&
+           (window->pixels == 1 || cols->stride[2] == size) &&
+           (g->in_channels * window->taps == 1 || cols->stride[1] == window->pixels * size) &&
+           (g->batch == 1 || cols->stride[0] == g->in_channels * channel * size);
+}

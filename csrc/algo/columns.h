@@ -33,6 +33,10 @@ typedef struct npc_column_lines {
 void npc_column_rows(const npc_window *window, int64_t tap, int64_t line, int64_t lines,
                      npc_column_lines *found);
 
+/* Whether image and matrix follow plane by plane, without gaps. */
+int npc_columns_are_planes(const npc_conv_geometry *g, const npc_window *window,
+                           const npc_array *image, const npc_array *cols, int64_t size);
+
 /* What the kernel `spread` does, of a source that is no array of plain elements. */
 void npc_spread_converted(const npc_window *window, const npc_spread_args *args);
 

@@ -1,6 +1,7 @@
 /* col2im: a plane of the image at a time, to which the rows of the column matrix are added tap
  * after tap; where it goes past the caches, in scratch. */
 #include "columns.h"
+#include "pick.h"
 
 #include <string.h>
 
@@ -19,7 +20,9 @@ typedef struct job {
     const npc_array *image, *cols;
     const npc_kernels *kernels;
     int64_t channels, size, planes, planes_a_piece;
-    int plain;  /* the matrix and the image can be used in place */
+    int plain; /* the matrix and the image can be used in place */
+    int picks; /* of a plane, or 0: by rows */
+    npc_pick *pick;
     int stream; /* planes of the image are whole, small and leave past the caches */
 } job;
 
@@ -72,6 +75,19 @@ static npc_status add_planes(void *context, int64_t piece, void *scratch)
     const job *j = context;
     const npc_axis *axis = j->window.axis;
     const int64_t taps = j->window.taps, end = npc_min((piece + 1) * j->planes_a_piece, j->planes);
+    if (j->picks) {
+        const int64_t plane = axis[1].extent * axis[2].extent, first = piece * j->planes_a_piece;
+        const npc_fold_planes_args args = {.pick = j->pick,
+                                           .picks = j->picks,
+                                           .planes = end - first,
+                                           .from = j->cols->data +
+                                                   first * taps * j->window.pixels * j->size,
+                                           .to = j->image->data + first * plane * j->size,
+                                           .from_stride = taps * j->window.pixels,
+                                           .to_stride = plane};
+        npc_run_fold_planes(j->kernels, &args);
+        return NPC_OK;
+    }
     for (int64_t p = piece * j->planes_a_piece; p < end; p++) {
         const int64_t n = p / j->channels, c = p % j->channels;
         const char *from = j->cols->data + n * j->cols->stride[0] + c * taps * j->cols->stride[1];
@@ -98,7 +114,9 @@ static npc_status add_planes(void *context, int64_t piece, void *scratch)
 npc_status npc_col2im(const npc_conv_geometry *g, const npc_array *cols, const npc_array *dx,
                       npc_dtype dtype, const npc_options *options, npc_plan_info *info)
 {
+    npc_pick pick[NPC_PICKS];
     job j = {.image = dx,
+             .pick = pick,
              .cols = cols,
              .channels = g->in_channels,
              .size = (int64_t)npc_dtype_size(dtype),
@@ -118,6 +136,10 @@ npc_status npc_col2im(const npc_conv_geometry *g, const npc_array *cols, const n
                npc_is_large(dx->data, (double)j.planes * plane_bytes);
     j.planes_a_piece =
         (int64_t)npc_max(PIECE_BYTES / (elements * (double)j.size + plane_bytes + 64), 1);
+    enum { FEW = 4 };
+    if (j.plain && !j.stream && j.planes >= FEW && elements <= NPC_PICK_PLACES &&
+        npc_columns_are_planes(g, &j.window, dx, cols, j.size))
+        j.picks = npc_column_folds(&j.window, j.kernels->lanes, pick);
     npc_team team = npc_make_team(options, 2.0 * (double)j.planes * elements);
     const int64_t scratch = j.stream ? PLANE_BYTES : STAGE * (int64_t)sizeof(double);
     const npc_status done = npc_parallel_for(&team, npc_ceil_div(j.planes, j.planes_a_piece),

@@ -2,6 +2,7 @@
  * of a channel or for a part of one tap, and leave it in whole vectors; past the caches where the
  * matrix is large. */
 #include "columns.h"
+#include "pick.h"
 
 #include "../core/parallel.h"
 #include "../plan/conv_plan.h"
@@ -19,6 +20,9 @@ typedef struct job {
     const npc_kernels *kernels;
     int64_t channels, size;
     int plain, stream;
+    int picks; /* of a channel, whose matrix is `channel` elements long; 0: by rows */
+    int64_t channel;
+    npc_pick *pick;
     int whole;                        /* a stage takes all taps of a channel; else, of one tap: */
     int64_t lines, columns;           /* so many rows of pixels, all of each or a part of one */
     int64_t line_parts, column_parts; /* parts of a tap */
@@ -112,6 +116,32 @@ static void read_part(const job *j, const char *plane, int64_t tap, int64_t at, 
     write_rows(j, stage, to, 1, p.lines * p.columns);
 }
 
+/* All taps of whole channels, where neither image nor matrix has gaps. */
+static npc_status pick_piece(void *context, int64_t piece, void *scratch)
+{
+    const job *j = context;
+    const int64_t begin = piece * j->units_a_piece;
+    const int64_t end = npc_min(begin + j->units_a_piece, j->units);
+    const int64_t plane = j->window.axis[1].extent * j->window.axis[2].extent;
+    const int64_t most = j->stream ? npc_max(1, STAGE_BYTES / (j->channel * j->size)) : end - begin;
+    for (int64_t first = begin; first < end; first += most) {
+        char *const to = j->cols->data + first * j->channel * j->size;
+        const npc_pick_args args = {.pick = j->pick,
+                                    .picks = j->picks,
+                                    .planes = npc_min(most, end - first),
+                                    .from = j->image->data + first * plane * j->size,
+                                    .to = j->stream ? scratch : to,
+                                    .from_stride = plane,
+                                    .to_stride = j->channel};
+        npc_run_pick(j->kernels, &args);
+        const npc_copy_out_args out = {
+            .from = scratch, .to = to, .count = args.planes * j->channel, .stream = 1};
+        if (j->stream) npc_run_copy_out(j->kernels, &out);
+    }
+    if (j->stream) npc_run_fence(j->kernels);
+    return NPC_OK;
+}
+
 static npc_status read_piece(void *context, int64_t piece, void *scratch)
 {
     const job *j = context;
@@ -129,6 +159,21 @@ static npc_status read_piece(void *context, int64_t piece, void *scratch)
     }
     if (j->stream) npc_run_fence(j->kernels);
     return NPC_OK;
+}
+
+/* Small planes without gaps go by a table, if there are enough to make one for. */
+static int64_t plan_picks(job *j, const npc_conv_geometry *g)
+{
+    enum { FEW = 4 };
+    const npc_array *cols = j->cols;
+    j->channel = j->window.taps * j->window.pixels;
+    if (!j->plain || !npc_columns_are_planes(g, &j->window, j->image, cols, j->size)) return 0;
+    if (g->batch * j->channels < FEW || j->channel > STAGE_BYTES / j->size) return 0;
+    j->picks = npc_column_picks(&j->window, j->kernels->lanes, j->pick);
+    if (!j->picks) return 0;
+    j->units = g->batch * j->channels;
+    j->units_a_piece = npc_max(1, PIECE_BYTES / (j->channel * j->size));
+    return npc_ceil_div(j->units, j->units_a_piece);
 }
 
 /* Cuts the matrix into stages, and these into pieces. */
@@ -154,7 +199,9 @@ static int64_t plan(job *j, const npc_conv_geometry *g)
 npc_status npc_im2col(const npc_conv_geometry *g, const npc_array *x, const npc_array *cols,
                       npc_dtype dtype, const npc_options *options, npc_plan_info *info)
 {
+    npc_pick pick[NPC_PICKS];
     job j = {.image = x,
+             .pick = pick,
              .cols = cols,
              .channels = g->in_channels,
              .size = (int64_t)npc_dtype_size(dtype)};
@@ -169,8 +216,10 @@ npc_status npc_im2col(const npc_conv_geometry *g, const npc_array *x, const npc_
     const double elements = (double)rows * (double)j.window.pixels;
     j.stream = cols->stride[2] == j.size && npc_is_large(cols->data, elements * (double)j.size);
     npc_team team = npc_make_team(options, 2.0 * elements);
-    const npc_status done =
-        npc_parallel_for(&team, plan(&j, g), STAGE_BYTES + OVERHANG, read_piece, &j);
+    int64_t pieces = plan_picks(&j, g);
+    if (!j.picks) pieces = plan(&j, g);
+    const npc_status done = npc_parallel_for(&team, pieces, STAGE_BYTES + OVERHANG,
+                                             j.picks ? pick_piece : read_piece, &j);
     npc_simple_info(info, "im2col", j.kernels, &team);
     return done;
 }

@@ -1,13 +1,18 @@
 /* Padding of arrays of any rank in five modes. Rows of 4- and 8-byte items go to a kernel as a few
- * stretches each, many rows at a time, and where the result is large by way of a stage, past the
- * caches; all else is copied item by item. */
+ * stretches each, many rows at a time, and where they are short or the result is large by way of a
+ * stage, past the caches if it is large; small planes go by a table; all else is copied item by
+ * item. */
 #include <string.h>
 
 #include "../core/parallel.h"
 #include "../plan/simple_plan.h"
 #include "pad_map.h"
+#include "pick.h"
 
 enum { BLOCK_BYTES = 128 * 1024, STAGE_BYTES = 16 * 1024, BORDER = 128 };
+/* Rows of fewer bytes leave a stage in whole cache lines; longer ones go where they belong. Planes
+ * of more elements go by rows: making their table takes as long. */
+enum { SHORT_ROW = 200, LARGEST_PICKED = 1600 };
 
 typedef struct job {
     const npc_pad_geometry *geometry;
@@ -24,7 +29,10 @@ typedef struct job {
     int parts; /* of a row, for the kernel; 0: item by item */
     npc_row_part part[NPC_PAD_PARTS];
     int stage, stream; /* rows are put together in scratch, and go past the caches */
-    int joined;        /* a row's border and that of the next one are one part */
+    int picks;         /* of a plane; 0: by rows. `rows` then are planes, of so many elements: */
+    int64_t plane, out_plane;
+    npc_pick *pick; /* room for NPC_PICKS */
+    int joined;     /* a row's border and that of the next one are one part */
 } job;
 
 static void copy_item(const job *j, char *to, const char *from)
@@ -232,6 +240,32 @@ static void pad_by_kernel(const job *j, int64_t row, int64_t rows, char *to)
     }
 }
 
+/* Consecutive planes of the result. */
+static npc_status pad_planes(void *context, int64_t piece, void *scratch)
+{
+    const job *j = context;
+    const int64_t begin = piece * j->block, end = npc_min(begin + j->block, j->rows);
+    const int64_t to_bytes = j->out_plane * j->item_size;
+    const int64_t most = j->stream ? npc_max(1, STAGE_BYTES / to_bytes) : j->block;
+    for (int64_t first = begin; first < end; first += most) {
+        const int64_t planes = npc_min(most, end - first);
+        char *const to = j->to + first * to_bytes;
+        const npc_pick_args args = {.pick = j->pick,
+                                    .picks = j->picks,
+                                    .planes = planes,
+                                    .from = j->from + first * j->plane * j->item_size,
+                                    .to = j->stream ? scratch : to,
+                                    .from_stride = j->plane,
+                                    .to_stride = j->out_plane};
+        npc_run_pick(j->kernels, &args);
+        const npc_copy_out_args out = {
+            .from = scratch, .to = to, .count = planes * j->out_plane, .stream = 1};
+        if (j->stream) npc_run_copy_out(j->kernels, &out);
+    }
+    if (j->stream) npc_run_fence(j->kernels);
+    return NPC_OK;
+}
+
 static npc_status pad_rows(void *context, int64_t piece, void *scratch)
 {
     const job *j = context;
@@ -278,6 +312,32 @@ static int is_loadable(const job *j)
     return g->shape[g->rank - 1] < 2 || j->from_stride[g->rank - 1] == j->item_size;
 }
 
+/* Small planes of an array without gaps go by a table, if there are enough to make one for. */
+static void plan_planes(job *j)
+{
+    enum { FEW = 4 };
+    const npc_pad_geometry *g = j->geometry;
+    const int rank = g->rank;
+    int64_t stride = j->item_size;
+    if (rank < 3) return;
+    for (int i = rank - 1; i >= 0; i--) {
+        if (g->shape[i] != 1 && j->from_stride[i] != stride) return;
+        stride *= g->shape[i];
+    }
+    for (int i = rank - 2; i < rank && g->mode == NPC_PAD_CONSTANT; i++)
+        for (int side = 0; side < 2; side++)
+            for (int b = 0; b < j->item_size; b++)
+                if (value_of(j, i, side)[b]) return;
+    const int64_t planes = npc_pad_count(j->out_shape, rank, 2);
+    if (planes < FEW || j->out_shape[rank - 2] * j->out_shape[rank - 1] > LARGEST_PICKED) return;
+    j->picks = npc_pad_picks(g, j->kernels->lanes, j->item_size, j->pick);
+    if (!j->picks) return;
+    j->plane = g->shape[rank - 2] * g->shape[rank - 1];
+    j->out_plane = j->out_shape[rank - 2] * j->out_shape[rank - 1];
+    j->rows = planes;
+    j->block = npc_max(1, BLOCK_BYTES / (j->out_plane * j->item_size));
+}
+
 /* How the rows are made, and what the kernels need to know. */
 static npc_status plan(job *j, const npc_options *options)
 {
@@ -290,10 +350,14 @@ static npc_status plan(job *j, const npc_options *options)
         if (j->part[i].kind == NPC_ROW_CONSTANT)
             j->part[i].constant = value_of(j, last, j->part[i].at >= g->before[last]);
     const int64_t row_bytes = j->out_shape[last] * j->item_size;
-    j->stage = j->parts && row_bytes > 0 && row_bytes <= STAGE_BYTES;
-    j->stream = j->stage && npc_is_large(j->to, (double)j->rows * (double)row_bytes);
+    const int fits = j->parts && row_bytes > 0 && row_bytes <= STAGE_BYTES;
+    j->stream = fits && npc_is_large(j->to, (double)j->rows * (double)row_bytes);
+    j->stage = fits && (j->stream || row_bytes < SHORT_ROW);
     if (j->stage && g->mode == NPC_PAD_CONSTANT && g->shape[last] > 0) join_borders(j);
-    return npc_simple_kernels(options, j->item_size == 4 ? NPC_F32 : NPC_F64, &j->kernels);
+    const npc_status status =
+        npc_simple_kernels(options, j->item_size == 4 ? NPC_F32 : NPC_F64, &j->kernels);
+    if (status == NPC_OK && j->parts && j->rows > 0) plan_planes(j);
+    return status;
 }
 
 npc_status npc_pad(const npc_pad_geometry *geometry, const char *x, const int64_t *x_stride,
@@ -303,7 +367,9 @@ npc_status npc_pad(const npc_pad_geometry *geometry, const char *x, const int64_
     npc_pad_geometry g = *geometry; /* whose axes are joined */
     int64_t shape[NPC_MAX_RANK], stride[NPC_MAX_RANK];
     const npc_kernels *kernels;
+    npc_pick pick[NPC_PICKS];
     job j = {.geometry = &g,
+             .pick = pick,
              .from = x,
              .from_stride = stride,
              .to = out,
@@ -320,11 +386,12 @@ npc_status npc_pad(const npc_pad_geometry *geometry, const char *x, const int64_
     const int64_t length = j.out_shape[g.rank - 1];
     j.rows = length ? npc_pad_count(j.out_shape, g.rank, 1) : 0;
     j.block = npc_max(1, BLOCK_BYTES / npc_max(length * item_size, 64));
+    const double elements = (double)j.rows * (double)length;
     status = plan(&j, options);
     if (status != NPC_OK) return status;
-    npc_team team = npc_make_team(options, 2.0 * (double)j.rows * (double)length);
+    npc_team team = npc_make_team(options, 2.0 * elements);
     status = npc_parallel_for(&team, npc_ceil_div(j.rows, j.block), j.stage ? 2 * STAGE_BYTES : 0,
-                              pad_rows, &j);
+                              j.picks ? pad_planes : pad_rows, &j);
     npc_simple_info(info, "pad", kernels, &team);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "../plan/simple_plan.h"
 #include "integer_read.h"
 #include "pad_map.h"
+#include "pick.h"
 
 enum { BLOCK_BYTES = 128 * 1024 };
 
@@ -21,6 +22,9 @@ typedef struct job {
     int64_t rows, block; /* rows of dx, in all and in a piece */
     int parts;           /* of a row, for the kernel; 0: row by row */
     npc_row_part part[NPC_PAD_PARTS];
+    int picks; /* of a plane; 0: by rows. `rows` then are planes, of so many elements: */
+    int64_t plane, from_plane;
+    npc_pick *pick;                   /* room for NPC_PICKS */
     int64_t single_begin, single_end; /* lines that are copied once along their axis */
 } job;
 
@@ -171,6 +175,18 @@ static npc_status gather_rows(void *context, int64_t piece, void *scratch)
     const job *j = context;
     const npc_pad_geometry *g = j->geometry;
     const int64_t begin = piece * j->block, end = npc_min(begin + j->block, j->rows);
+    if (j->picks) {
+        const int64_t size = (int64_t)npc_dtype_size(j->dtype);
+        const npc_fold_planes_args args = {.pick = j->pick,
+                                           .picks = j->picks,
+                                           .planes = end - begin,
+                                           .from = j->from + begin * j->from_plane * size,
+                                           .to = j->to + begin * j->plane * size,
+                                           .from_stride = j->from_plane,
+                                           .to_stride = j->plane};
+        npc_run_fold_planes(j->kernels, &args);
+        return NPC_OK;
+    }
     if (j->parts) {
         const int64_t row_bytes = g->shape[g->rank - 1] * (int64_t)npc_dtype_size(j->dtype);
         fold_by_kernel(j, begin, end - begin, j->to + begin * row_bytes);
@@ -194,13 +210,37 @@ static int in_place(const job *j)
            j->from_stride[rank - 1] == size;
 }
 
+/* Small planes of a gradient without gaps go by a table, if there are enough to make one for. */
+static void plan_planes(job *j, const int64_t *shape)
+{
+    enum { FEW = 4 };
+    const npc_pad_geometry *g = j->geometry;
+    const int rank = g->rank, size = (int)npc_dtype_size(j->dtype);
+    int64_t stride = size;
+    if (rank < 3) return;
+    for (int i = rank - 1; i >= 0; i--) {
+        if (shape[i] != 1 && j->from_stride[i] != stride) return;
+        stride *= shape[i];
+    }
+    const int64_t planes = npc_pad_count(shape, rank, 2);
+    if (planes < FEW) return;
+    j->picks = npc_pad_folds(g, j->kernels->lanes, size, j->pick);
+    if (!j->picks) return;
+    j->plane = g->shape[rank - 2] * g->shape[rank - 1];
+    j->from_plane = shape[rank - 2] * shape[rank - 1];
+    j->rows = planes;
+    j->block = npc_max(1, BLOCK_BYTES / (j->from_plane * size));
+}
+
 npc_status npc_pad_backward(const npc_pad_geometry *geometry, const npc_array *grad,
                             const int64_t *grad_stride, void *dx, npc_dtype dtype,
                             const npc_options *options, npc_plan_info *info)
 {
     npc_pad_geometry g = *geometry; /* whose axes are joined */
     int64_t shape[NPC_MAX_RANK], stride[NPC_MAX_RANK];
+    npc_pick pick[NPC_PICKS];
     job j = {.geometry = &g,
+             .pick = pick,
              .from = grad->data,
              .from_stride = stride,
              .grad = grad,
@@ -223,7 +263,9 @@ npc_status npc_pad_backward(const npc_pad_geometry *geometry, const npc_array *g
             if (part[i].kind != NPC_ROW_CONSTANT) j.part[j.parts++] = part[i];
         if (g.rank > 1) npc_pad_single(&g, g.rank - 2, &j.single_begin, &j.single_end);
     }
-    npc_team team = npc_make_team(options, 4.0 * (double)j.rows * (double)length);
+    const double elements = (double)j.rows * (double)length;
+    if (j.parts) plan_planes(&j, shape);
+    npc_team team = npc_make_team(options, 4.0 * elements);
     status = npc_parallel_for(&team, npc_ceil_div(j.rows, j.block), STAGE * sizeof(double),
                               gather_rows, &j);
     npc_simple_info(info, "pad_backward", j.kernels, &team);

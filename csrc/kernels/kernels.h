@@ -17,6 +17,7 @@
 #include "args/max_pool.h"
 #include "args/normalise.h"
 #include "args/product.h"
+#include "args/pick.h"
 #include "args/rows.h"
 #include "args/small.h"
 #include "args/spread.h"

@@ -219,6 +219,29 @@ def linear(
     options: _Options,
 ) -> None: ...
 def product(a: _Array, b: _Array, out: _Array, options: _Options) -> None: ...
+def usual_im2col(
+    x: object,
+    kernel_size: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    order: object,
+    layout: object,
+    isa: object,
+    num_threads: object,
+) -> _Array | None: ...
+def usual_col2im(
+    cols: object,
+    input_shape: object,
+    kernel_size: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    order: object,
+    layout: object,
+    isa: object,
+    num_threads: object,
+) -> _Array | None: ...
 def usual_pad(
     x: object, pad_width: object, mode: object, constant_values: object, num_threads: object
 ) -> _Array | None: ...

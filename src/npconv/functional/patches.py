@@ -81,6 +81,12 @@ def im2col(
            [3., 4.],
            [4., 5.]])
     """
+    usual = native.usual_im2col(
+        x, kernel_size, stride, padding, dilation, order, layout, isa, num_threads
+    )
+    if usual is not None:
+        columns: Array = usual
+        return columns
     return _im2col(2, x, kernel_size, stride, padding, dilation, order, layout, isa, num_threads)
 
 
@@ -139,6 +145,12 @@ def col2im(
     array([[[1., 2., 1.],
             [1., 2., 1.]]])
     """
+    usual = native.usual_col2im(
+        cols, input_shape, kernel_size, stride, padding, dilation, order, layout, isa, num_threads
+    )
+    if usual is not None:
+        images: Array = usual
+        return images
     return _col2im(
         2, cols, input_shape, kernel_size, stride, padding, dilation, order, layout, isa,
         num_threads,
