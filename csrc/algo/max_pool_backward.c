@@ -11,7 +11,10 @@
 #include "pool.h"
 #include "scatter.h"
 
-enum { TILES = 512 }; /* that are done at once */
+enum {
+    TILES = 512,          /* that are done at once */
+    FLOPS_AN_ELEMENT = 24 /* what takes as long as to read or write one */
+};
 
 typedef struct job {
     npc_window window;
@@ -154,8 +157,8 @@ npc_status npc_max_pool_backward(const npc_pool_geometry *g, const npc_array *gr
     j.scatter.first = rows->first;
     j.scatter.reach = (rows->taps - 1) * rows->spacing + 1;
     const int64_t planes = j.scatter.planes;
-    npc_team team =
-        npc_make_team(options, 8.0 * (double)planes * (double)(j.window.pixels + inputs));
+    npc_team team = npc_make_team(options, FLOPS_AN_ELEMENT * (double)planes *
+                                               (double)(j.window.pixels + inputs));
     if (planes > 0) {
         npc_scatter_plan(&j.scatter);
         const size_t scratch = npc_scatter_scratch(&j.scatter);
