@@ -26,6 +26,8 @@ class Row:
     arguments: tuple[Any, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     dtype: str = "float32"
+    backward: bool = False
+    """Its gradients of all arrays instead, from what it returned as the gradient of that."""
 
     def to_json(self) -> dict:
         return dataclasses.asdict(self)
@@ -65,13 +67,19 @@ def conv(
     return Row(family, name, called, {"x": x, "weight": weight}, (None, *arguments), {}, dtype)
 
 
+def depthwise(name: str, channels: int, size: int, kernel: int, stride: int = 1) -> Row:
+    """A square one, padded to the size of its image."""
+    shapes = (1, channels, size, size), (channels, 1, kernel, kernel)
+    return conv("depthwise", name, *shapes, stride, kernel // 2, 1, channels)
+
+
 def pool(name: str, function: str, x: tuple[int, ...], *arguments: Any) -> Row:
     return Row("pooling", name, function, {"x": x}, arguments)
 
 
 IMAGE, SMALL = (1, 64, 112, 112), (1, 64, 56, 56)
 FILTERS = (64, 64, 3, 3)
-ROWS = (
+FORWARD = (
     conv("1-D", "wav.m5", (1, 1, 16000), (32, 1, 80), 4),
     conv("1-D", "speech.80to384", (1, 80, 3000), (384, 80, 3), 1, 1),
     conv("1-D", "tcn.64.dil8", (1, 64, 1024), (64, 64, 3), 1, 8, 8),
@@ -81,6 +89,14 @@ ROWS = (
     conv("3-D", "i3d.1x1", (1, 192, 8, 28, 28), (64, 192, 1, 1, 1)),
     conv("3-D", "r21d.3x1x1", (1, 64, 8, 56, 56), (64, 64, 3, 1, 1), 1, (1, 0, 0)),
     conv("3-D", "dw.64", (1, 64, 8, 28, 28), (64, 1, 3, 3, 3), 1, 1, 1, 64),
+    conv("3-D", "dw7.64", (1, 64, 8, 8, 8), (64, 1, 7, 7, 7), 1, 3, 1, 64),
+    depthwise("convnext.96x56", 96, 56, 7),
+    depthwise("convnext.192x28", 192, 28, 7),
+    depthwise("convnext.384x14", 384, 14, 7),
+    depthwise("convnext.768x7", 768, 7, 7),
+    depthwise("7x7s2.128x56", 128, 56, 7, 2),
+    depthwise("9x9.256x14", 256, 14, 9),
+    depthwise("replk31.128x56", 128, 56, 31),
     conv("transposed", "dcgan.3", (1, 256, 8, 8), (256, 128, 4, 4), 2, 1,
          function="conv_transpose2d"),
     conv("transposed", "unet.up4", (1, 128, 128, 128), (128, 64, 2, 2), 2,
@@ -136,6 +152,12 @@ ROWS = (
     Row("patches", "fold.3x3", "fold", {"cols": (1, 576, 3136)}, (56, 3, 1, 1, 1)),
     Row("patches", "fold.2x2s2", "fold", {"cols": (1, 256, 784)}, (56, 2, 1, 0, 2)),
 )  # fmt: skip
+DIFFERENTIABLE = ("1-D", "3-D", "depthwise", "transposed", "pooling", "normalisation")
+ROWS = FORWARD + tuple(
+    dataclasses.replace(row, family=f"{row.family} backward", backward=True)
+    for row in FORWARD
+    if row.family in DIFFERENTIABLE
+)
 
 
 def chosen(pattern: str) -> list[Row]:

@@ -59,6 +59,7 @@ POOLS = [
     PoolCase(1, 2, (9, 11), (2, 3), (3, 2), (3, 2), padding=((1, 0), (2, 1)), seed=4),
     PoolCase(1, 1, (1, 1), (1, 1), seed=5),
     PoolCase(3, 1, (5, 5), (2, 2), ceil_mode=True, seed=6),
+    PoolCase(1, 2, (9, 41), (3, 4), (2, 3), padding=1, seed=7),
 ]
 
 PADDINGS = [

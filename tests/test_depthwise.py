@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import MEMORY, ConvCase, conv_cases
 from tolerance import assert_close, assert_same_bits, assert_same_values
 from variants import ISA_VARIANTS, name
 
 import npconv
-from npconv import geometry, reference
+from npconv import reference
 
 VARIANTS: tuple[dict[str, Any], ...] = tuple(
     {"algorithm": "depthwise", **isa} for isa in ISA_VARIANTS
@@ -172,18 +172,15 @@ def test_any_window(case: ConvCase, variant: dict[str, Any]) -> None:
     check_forward(case, variant)
 
 
-@given(depthwise_cases(), st.sampled_from(VARIANTS), st.booleans(), st.sampled_from([1, 2]))
+@given(depthwise_cases(), st.sampled_from(VARIANTS), st.booleans(), st.integers(1, 3))
 def test_any_input_gradient(
     case: ConvCase, variant: dict[str, Any], infinite: bool, stride: int
 ) -> None:
-    if stride == 2:  # small kernels have a pass of their own
+    if stride == 2:  # small kernels have a pass of their own, others are done phase by phase
         case = replace(case, dilation=(1, 1))
-        assume(case.kernel[1] <= 8 and case.out_per_group * ((case.kernel[0] + 1) // 2) <= 16)
     case = replace(case, stride=(stride, stride))
     rng = np.random.default_rng(case.seed)
     x, weight, _ = case.operands(integers=True)
-    g = geometry.conv_geometry(2, case.x_shape, weight.shape, **case.settings)
-    assume(g.stride[1] == g.stride[2])  # an image of one line has no other stride than 1
     weight = weight.copy()
     if infinite:
         weight[np.unravel_index(rng.integers(weight.size, size=2), weight.shape)] = np.inf

@@ -46,9 +46,33 @@ class Contender:
             operands = list(pooled)
         else:
             function = getattr(self.npconv, row.function)
+        if row.backward:
+            return self._backward(row, function, operands, options)
         return lambda: function(*operands, *arguments, **options)
 
+    def _backward(
+        self, row: Row, function: Any, operands: list[Any], options: dict[str, Any]
+    ) -> Call:
+        backward = getattr(self.npconv, f"{row.function}_backward")
+        arguments, given = row.arguments, operands
+        if "max_pool" in row.function:
+            y, indices = function(*operands, *arguments, **options, return_indices=True)
+            given = [indices, operands[0].shape]
+        else:
+            y = function(*operands, *arguments, **options)
+        if row.function.startswith("conv"):  # of x and the weight
+            arguments, options = arguments[1:], {**options, "needs": (True, True, False)}
+        elif row.function == "max_unpool2d":
+            given = operands[1:]
+        elif "avg_pool" in row.function:
+            given = [operands[0].shape]
+        if row.function.startswith("adaptive"):
+            arguments = ()
+        return lambda: backward(y, *given, *arguments, **options)
+
     def outputs(self, result: Any) -> dict[str, np.ndarray]:
+        if isinstance(result, tuple):  # gradients
+            result = np.concatenate([grad.ravel() for grad in result if grad is not None])
         return {"y": result.astype(np.float32) if result.dtype.itemsize == 2 else result}
 
     def plan(self) -> dict | None:

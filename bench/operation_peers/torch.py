@@ -26,6 +26,31 @@ class Contender:
         self.versions = {"torch": torch.__version__}
 
     def bind(self, row: Row, arrays: dict[str, np.ndarray]) -> Call:
+        if not row.backward:
+            return self._forward(row, arrays)
+        with self.torch.inference_mode(False), self.torch.enable_grad():
+            return self._backward(row, arrays)
+
+    def _backward(self, row: Row, arrays: dict[str, np.ndarray]) -> Call:
+        """The gradients alone: the graph is kept."""
+        torch = self.torch
+        function = getattr(torch.nn.functional, row.function)
+        operands: list[Any] = [torch.from_numpy(array) for array in arrays.values()]
+        if row.function == "max_unpool2d":
+            operands = list(
+                torch.nn.functional.max_pool2d(*operands, *row.arguments, return_indices=True)
+            )
+        inputs = [tensor.requires_grad_() for tensor in operands if tensor.is_floating_point()]
+        y = function(*operands, *row.arguments)
+        grad = y.detach().clone()
+
+        def call() -> Any:
+            with torch.inference_mode(False):
+                return torch.autograd.grad(y, inputs, grad, retain_graph=True)
+
+        return call
+
+    def _forward(self, row: Row, arrays: dict[str, np.ndarray]) -> Call:
         functional = self.torch.nn.functional
         operands = [self.torch.from_numpy(array) for array in arrays.values()]
         if row.dtype in ("int8", "int16"):
@@ -66,6 +91,8 @@ class Contender:
         return lambda: conv2d(conv2d(x, depthwise, None, 1, padding, 1, channels), pointwise)
 
     def outputs(self, result: Any) -> dict[str, np.ndarray]:
+        if isinstance(result, tuple):  # gradients
+            result = self.torch.cat([grad.flatten() for grad in result])
         half = result.dtype in (self.torch.float16, self.torch.bfloat16)
         return {"y": (result.float() if half else result).numpy()}
 

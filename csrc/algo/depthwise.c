@@ -4,7 +4,8 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
+
+enum { MOST_OWN_TAPS = 25 }; /* of the input gradient at stride 2 */
 
 static npc_status forward(npc_conv_problem *problem)
 {
@@ -36,13 +37,24 @@ static void gradient_window(npc_window *window, const npc_conv_geometry *g, cons
                    pad_before);
 }
 
+#define DEFINE_FLIP(type)                                                                          \
+    static void flip_##type(const type *from, int64_t channels, int64_t taps, type *to)            \
+    {                                                                                              \
+        for (int64_t k = 0; k < channels; k++, from += taps, to += taps)                           \
+            for (int64_t tap = 0; tap < taps; tap++) to[tap] = from[taps - 1 - tap];               \
+    }
+DEFINE_FLIP(float)
+DEFINE_FLIP(double)
+
 static void flip_weights(const npc_conv_problem *problem, char *to)
 {
-    const int64_t size = (int64_t)npc_dtype_size(problem->dtype);
+    const int64_t channels = problem->geometry->out_channels;
     const int64_t taps = npc_volume(problem->geometry->kernel);
-    const char *from = problem->arrays->weight;
-    for (int64_t k = 0; k < problem->geometry->out_channels; k++, from += taps * size)
-        for (int64_t tap = taps; tap-- > 0; to += size) memcpy(to, from + tap * size, (size_t)size);
+    const void *from = problem->arrays->weight;
+    if (problem->dtype == NPC_F32)
+        flip_float(from, channels, taps, (float *)to);
+    else
+        flip_double(from, channels, taps, (double *)to);
 }
 
 static npc_status input_grad(npc_conv_problem *problem)
@@ -70,12 +82,19 @@ static npc_status input_grad(npc_conv_problem *problem)
     return status;
 }
 
+/* Larger kernels are faster phase by phase. */
+static int has_own_pass(const npc_conv_geometry *g)
+{
+    return npc_volume(g->kernel) <= MOST_OWN_TAPS && npc_depthwise_input_grad_fits(g);
+}
+
 static npc_status run(npc_conv_problem *problem)
 {
     if (problem->operation == NPC_FORWARD) return forward(problem);
     if (problem->operation == NPC_WEIGHT_GRAD) return npc_depthwise_weight_grad(problem);
-    return npc_count(problem->geometry->stride) > 1 ? npc_depthwise_input_grad(problem)
-                                                    : input_grad(problem);
+    if (npc_count(problem->geometry->stride) == 1) return input_grad(problem);
+    return has_own_pass(problem->geometry) ? npc_depthwise_input_grad(problem)
+                                           : npc_depthwise_input_grad_phases(problem);
 }
 
 static int fits(const npc_conv_problem *problem)
@@ -99,9 +118,9 @@ static const char *declines(const npc_conv_problem *problem)
                    ? NULL
                    : "it computes the weight gradient of 3x3 and 5x5 kernels at stride 1 or 2 only";
     if (problem->operation == NPC_INPUT_GRAD && npc_count(problem->geometry->stride) > 1)
-        return npc_depthwise_input_grad_fits(problem->geometry)
+        return has_own_pass(problem->geometry) || npc_depthwise_phases_fit(problem)
                    ? NULL
-                   : "it computes the input gradient at stride 1 and, of small kernels, 2";
+                   : "the window's rows are too many or too long to be kept";
     return fits(problem) ? NULL : "the window's rows are too many or too long to be kept";
 }
 

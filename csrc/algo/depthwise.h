@@ -39,8 +39,11 @@ npc_status npc_depthwise_run(const npc_depthwise *depthwise, npc_team *team);
 /* The gradients that have passes of their own, where they fit. */
 int npc_depthwise_weight_grad_fits(const npc_conv_problem *problem);
 npc_status npc_depthwise_weight_grad(npc_conv_problem *problem);
-int npc_depthwise_input_grad_fits(const npc_conv_geometry *geometry); /* at stride 2 */
+int npc_depthwise_input_grad_fits(const npc_conv_geometry *geometry); /* small, at stride 2 */
 npc_status npc_depthwise_input_grad(npc_conv_problem *problem);
+
+int npc_depthwise_phases_fit(const npc_conv_problem *problem); /* at any stride */
+npc_status npc_depthwise_input_grad_phases(npc_conv_problem *problem);
 
 /* Of arrays with the channels last. */
 int npc_depthwise_last_weight_grad_fits(const npc_conv_problem *problem);

@@ -69,16 +69,6 @@ static size_t scratch_bytes(const job *j)
            (size_t)8 * NPC_CACHE_LINE;
 }
 
-static int64_t common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Fills in what the window decides; 0: not for this one. */
 static int plan(const npc_depthwise *d, job *j)
 {
@@ -91,7 +81,7 @@ static int plan(const npc_depthwise *d, job *j)
     *j = (job){.d = d, .size = (int64_t)npc_dtype_size(w->dtype), .lanes = d->kernels->lanes};
     if ((pixels + (double)w->pixels) * (double)(j->lanes * j->size) > SCRATCH_BYTES) return 0;
     if (rows_cost(d) < block_cost(d)) return 0;
-    const int64_t down = common_divisor(a[1].step, a[1].spacing);
+    const int64_t down = npc_greatest_common_divisor(a[1].step, a[1].spacing);
     j->inputs = a[1].extent * a[2].extent;
     j->outputs = a[1].pixels * a[2].pixels;
     j->length = (a[2].pixels - 1) * a[2].step + (a[2].taps - 1) * a[2].spacing + 1;

@@ -22,17 +22,6 @@ enum {
 };
 #define BAND_FLOPS 4e6 /* of more than one group: bands are what threads share */
 
-/* Different remainders of the taps modulo the step: how many stretches a staged row has. */
-static int64_t common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Whether bands of `rows` rows and `chunk` columns take no more than `bytes`. In double, for sizes
  * are not bounded here. */
 static int try_stage(const npc_window *w, int64_t rows, int64_t chunk, double bytes,
@@ -62,8 +51,9 @@ int npc_depthwise_plan_stage(const npc_window *w, npc_stage_plan *plan)
 {
     const npc_axis *a = w->axis;
     if (w->taps > MOST_TAPS) return 0;
-    const int64_t along = common_divisor(a[2].step, a[2].spacing);
-    const int64_t down = common_divisor(a[1].step, a[1].spacing);
+    const int64_t along = npc_greatest_common_divisor(a[2].step, a[2].spacing);
+    const int64_t down = npc_greatest_common_divisor(a[1].step, a[1].spacing);
+    /* as many stretches of a row as the taps have remainders modulo the step */
     *plan = (npc_stage_plan){.step = a[2].step, .phases = npc_min(a[2].taps, a[2].step / along)};
     plan->skip = a[1].step / down;
     plan->apart = a[1].taps == 1 ? 1 : npc_min(a[1].spacing / down, npc_max(a[1].pixels, 1));

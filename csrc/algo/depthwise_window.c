@@ -21,6 +21,9 @@ typedef npc_depthwise_work work;
 typedef npc_depthwise_place place;
 typedef npc_depthwise_target destination;
 
+/* So many taps are worth a block of small planes in any case. */
+enum { MOST_FAST_TAPS = 9 };
+
 /* Slices of a kernel are added to the result one after the other. */
 enum { MAX_SLICES = 32 };
 
@@ -275,7 +278,8 @@ npc_status npc_depthwise_run(const npc_depthwise *d, npc_team *team)
 
     if (d->batch * d->channels * window->pixels == 0) return NPC_OK;
     if (npc_depthwise_fits_planes(d)) return npc_depthwise_run_planes(d, team);
-    if (!j.fast && npc_depthwise_fits_blocks(d)) return npc_depthwise_run_blocks(d, team);
+    if ((!j.fast || window->taps > MOST_FAST_TAPS) && npc_depthwise_fits_blocks(d))
+        return npc_depthwise_run_blocks(d, team);
     j.stage_source = !j.fast || !plain;
     j.stage_target = (axis[2].pixels > 1 && d->target.stride[4] != j.size) || d->finish.add_is_y;
     for (int i = 0; i < NPC_SPATIAL; i++)

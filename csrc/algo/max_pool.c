@@ -23,11 +23,12 @@ enum {
     COLUMNS = 512,     /* of the output that are done at once */
     FEW_COLUMNS = 128, /* where windows have more rows than FEW_ROWS */
     FEW_ROWS = 64,
-    MAX_ROWS = 256,     /* of a window; larger ones go element by element */
-    MAX_TAPS = 512,     /* of a row of a window */
-    MAX_SPAN = 8192,    /* elements of a source row that are copied at once */
-    BAND_BYTES = 32768, /* of row maxima: in L1, beside the source's rows */
-    PIECE_TAPS = 32768  /* comparisons that are worth a piece of work */
+    MAX_ROWS = 256,  /* of a window; larger ones go element by element */
+    MAX_TAPS = 512,  /* of a row of a window */
+    MAX_SPAN = 8192, /* elements of a source row that are copied at once */
+    COPY_BYTES = (MAX_SPAN + NPC_MAX_TILE) * 8, /* with what a vector behind them takes */
+    BAND_BYTES = 32768,                         /* of row maxima: in L1, beside the source's rows */
+    PIECE_TAPS = 32768                          /* comparisons that are worth a piece of work */
 };
 
 typedef struct job {
@@ -124,9 +125,23 @@ static void copy_row(const job *j, const block *b, const char *row, int64_t phas
             fill(j, to, length);
             continue;
         }
+        const char *from = row + (b->x0 + p + first * phases) * stride;
+        if (phases > 1 && npc_is_plain(j->from, j->window.dtype) && stride == size) {
+            /* by vectors, the last of which may reach beyond the run */
+            const npc_spread_tap tap = {.begin = first, .end = last};
+            const npc_spread_args args = {.from = from,
+                                          .step = phases,
+                                          .rows = 1,
+                                          .count = length,
+                                          .taps = 1,
+                                          .tap = &tap,
+                                          .to = to};
+            npc_run_spread(j->kernels, &args);
+        } else {
+            npc_read_run(j->from, from, stride * phases, last - first, j->window.dtype,
+                         to + first * size);
+        }
         fill(j, to, first);
-        npc_read_run(j->from, row + (b->x0 + p + first * phases) * stride, stride * phases,
-                     last - first, j->window.dtype, to + first * size);
         fill(j, to + last * size, length - last);
     }
 }
@@ -319,7 +334,7 @@ static npc_status pool_units(void *context, int64_t piece, void *scratch)
     block b = {0};
     b.best = npc_scratch_take(&cursor, j->maxima_bytes);
     b.number = npc_scratch_take(&cursor, j->maxima_bytes);
-    b.copies = npc_scratch_take(&cursor, MAX_SPAN * sizeof(double));
+    b.copies = npc_scratch_take(&cursor, COPY_BYTES);
 
     const int64_t last = npc_min((piece + 1) * j->units_a_piece, j->units);
     for (int64_t unit = piece * j->units_a_piece; unit < last; unit++) {
@@ -409,8 +424,7 @@ npc_status npc_max_pool(const npc_pool_geometry *g, const npc_array *x, const np
         const double taps =
             (double)j.window.taps * (double)j.window.pixels / (double)(g->output[0] * bands);
         j.units_a_piece = npc_max((int64_t)(PIECE_TAPS / taps), 1);
-        const size_t scratch =
-            npc_round_up(j.maxima_bytes, NPC_CACHE_LINE) * 2 + MAX_SPAN * sizeof(double);
+        const size_t scratch = npc_round_up(j.maxima_bytes, NPC_CACHE_LINE) * 2 + COPY_BYTES;
         done = npc_parallel_for(&team, npc_ceil_div(j.units, j.units_a_piece), scratch, pool_units,
                                 &j);
     }

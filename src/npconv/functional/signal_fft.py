@@ -27,10 +27,6 @@ _TRANSFORM, _PRODUCT, _CALL, _TILE = 0.5e-9, 0.7e-9, 15e-6, 10e-6
 _CACHE, _BEYOND = 1 << 19, 0.13
 _NARROW = 0.52  # of _TRANSFORM and _PRODUCT in float32
 
-# The core predicts direct sums of one channel and hundreds of taps to take so many times longer
-# than they do, in float32 and in float64. Transforms are told in the same measure.
-_MEASURE = {4: 1.8, 8: 1.35}
-
 _WHOLE = 1 << 22  # bytes of a tile beyond which page faults hardly matter
 
 # A direct sum of so few products, or taps, takes less than any transform.
@@ -211,6 +207,6 @@ def _tiling(g: ConvGeometry, dtype: np.dtype[Any]) -> Tiling:
     k = g.out_channels
     transforms = (tiles * (1 + k) + k) * (_CALL + level)
     seconds = transforms + tiles * (_TILE + k * _PRODUCT * narrow * points)
-    seconds *= _MEASURE[size] * (1 if real else 2)
+    seconds *= 1 if real else 2
     i, j = divmod(int(np.argmin(seconds)), len(widths))
     return Tiling((heights[i], widths[j]), (rows[i], columns[j]), float(seconds[i, j]))
