@@ -113,6 +113,16 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     def weight_grad(grad: Any, x: Any, out: Any) -> None:
         _native.conv_weight_grad(g, grad, x, out, options)
 
+    def both_grads(grad: Any, x: Any, out: Any) -> None:
+        sums = np.full_like(db, np.nan)
+        _native.conv_weight_grad(g, grad, x, out, options, bias_out=sums)
+        assert_same_values(sums, db)
+
+    def weight_and_bias_grad(grad: Any, x: Any, out: Any) -> None:
+        filters = np.empty_like(dw)
+        _native.conv_weight_grad(g, grad, x, filters, options, bias_out=out)
+        assert_same_values(filters, dw)
+
     def bias_grad(grad: Any, out: Any) -> None:
         _native.conv_bias_grad(g, grad, out, options)
 
@@ -127,6 +137,9 @@ def run_convolution(case: ConvCase, variant: dict[str, Any], threads: int, at: s
     guarded_call(input_grad, at, dx, grad, weight)
     announce("weight_grad")
     guarded_call(weight_grad, at, dw, grad, x)
+    announce("weight_grad with bias_grad")
+    guarded_call(both_grads, at, dw, grad, x)
+    guarded_call(weight_and_bias_grad, at, db, grad, x)
     announce("bias_grad")
     guarded_call(bias_grad, at, db, grad)
     announce("channels last")

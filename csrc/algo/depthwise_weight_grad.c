@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../core/scratch.h"
+#include "bias_grad.h"
 #include "weight_grad.h"
 
 enum {
@@ -18,6 +19,7 @@ typedef struct job {
     int64_t size, step, taps, band; /* of the kernel, along an axis; rows of dy at once */
     int64_t sharers, planes;        /* output channels of an input channel; of a channel of dy */
     int grad_in_place, input_in_place;
+    const npc_bias_grad *bias_grad; /* whose sums are taken, or NULL */
 } job;
 
 static int64_t band_rows(const npc_conv_geometry *g, int64_t lanes)
@@ -78,7 +80,13 @@ static npc_status run_channel(void *context, int64_t channel, void *scratch)
     for (int64_t p = 0; p < j->planes; p++) {
         const int64_t image = p / g->output[0], out = p % g->output[0];
         const int64_t in = npc_axis_source(&axis[0], out, 0);
-        if (!npc_axis_holds(&axis[0], in)) continue;
+        const int64_t line = out * g->output[1], width = g->output[2];
+        if (!npc_axis_holds(&axis[0], in)) {
+            if (j->bias_grad)
+                npc_bias_grad_sum(j->bias_grad, image, channel, 1, line * width,
+                                  (line + g->output[1]) * width);
+            continue;
+        }
         const char *grad =
             y->data + image * y->stride[0] + channel * y->stride[1] + out * y->stride[2];
         const char *plane = x->data + image * x->stride[0] + channel / j->sharers * x->stride[1] +
@@ -96,6 +104,9 @@ static npc_status run_channel(void *context, int64_t channel, void *scratch)
                                  cursor, &args.row_stride_bytes);
             npc_run_depthwise_grad(j->problem->kernels, &args);
             args.accumulate = 1;
+            if (j->bias_grad)
+                npc_bias_grad_sum(j->bias_grad, image, channel, 1, (line + row) * width,
+                                  (line + row + args.rows) * width);
         }
     }
     if (!args.accumulate) memset(sums, 0, (size_t)(taps * lanes * j->size));
@@ -121,6 +132,7 @@ npc_status npc_depthwise_weight_grad(npc_conv_problem *problem)
         npc_is_plain(y, problem->dtype) && (g->output[2] == 1 || y->stride[4] == size);
     j.input_in_place =
         npc_is_plain(x, problem->dtype) && (g->input[2] == 1 || x->stride[4] == size);
+    j.bias_grad = npc_bias_grad_take(problem);
     const size_t scratch = (size_t)(j.taps * j.taps * problem->kernels->lanes * size) +
                            (size_t)stage_bytes(g, problem->kernels->lanes) + 192;
     const npc_status status =

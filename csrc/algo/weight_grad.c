@@ -46,9 +46,10 @@ static int64_t row_lanes(const npc_weight_grad_job *j, const npc_weight_grad_pla
     return npc_ceil_div(place->channels, j->lanes) * j->lanes;
 }
 
-/* sums[row][tap] += rows x panel, over the runs of a tap. */
+/* sums[row][tap] += rows x panel, over the runs of a tap. `sum`: what the bias gradient sums of the
+ * rows, too, while they are in cache. */
 static void multiply(const npc_weight_grad_job *j, const npc_weight_grad_place *place, work *w,
-                     int64_t tap, int64_t runs)
+                     int64_t tap, int64_t runs, int sum)
 {
     const npc_kernels *kernels = j->problem->kernels;
     const npc_weight_grad_block *b = &w->block;
@@ -74,6 +75,7 @@ static void multiply(const npc_weight_grad_job *j, const npc_weight_grad_place *
             memcpy(args.a, w->row + row, (size_t)(next - row) * sizeof *w->row);
             args.c = w->sums + ((row * row_taps + tap) * lanes + first * j->lanes) * j->size;
             npc_run_uk3(kernels, (int)(next - row), (int)(end - first), &args);
+            if (sum && t == 0) npc_weight_grad_sum(j, place, b, place->unit + row, next - row);
         }
     }
     w->started[tap] = 1;
@@ -82,6 +84,7 @@ static void multiply(const npc_weight_grad_job *j, const npc_weight_grad_place *
 static void run_block(const npc_weight_grad_job *j, const npc_weight_grad_place *place, work *w,
                       int64_t index)
 {
+    int sum = j->bias_grad && !j->padded && place->slice == 0 && place->channel == 0;
     npc_weight_grad_fill(j, place, index, &w->block);
     for (int64_t u = 0; u < place->units; u++) {
         if (!j->padded) w->row[u] = npc_weight_grad_row(j, place, &w->block, u, 0);
@@ -90,8 +93,10 @@ static void run_block(const npc_weight_grad_job *j, const npc_weight_grad_place 
     }
     for (int64_t tap = 0; tap < (j->padded ? 1 : j->taps); tap++) {
         const int64_t runs = npc_weight_grad_runs(j, place, tap, &w->block);
-        if (runs > 0) multiply(j, place, w, tap, runs);
+        if (runs > 0) multiply(j, place, w, tap, runs, sum);
+        if (runs > 0) sum = 0;
     }
+    if (sum) npc_weight_grad_sum(j, place, &w->block, place->unit, place->units);
 }
 
 /* Taps that met no pixel. */
@@ -353,6 +358,7 @@ npc_status npc_weight_grad(npc_conv_problem *problem)
     const size_t scratch =
         j.panel_bytes + j.operand_bytes + j.stage_bytes + j.run_bytes + j.sum_bytes +
         (size_t)(j.taps + j.unit_block * (j.padded ? j.taps : 1) * 8) + 7 * NPC_CACHE_LINE;
+    if (j.column_parts == 1) j.bias_grad = npc_bias_grad_take(problem);
     npc_status status = npc_weight_parts_start(&j.sums, problem, j.parts);
     for (int64_t round = 0; round < j.rounds && status == NPC_OK; round++) {
         round_job r = {&j, round};

@@ -196,6 +196,19 @@ static void find_block(const npc_weight_grad_job *j, int64_t index, npc_weight_g
     b->width = npc_max(right - b->left, 0);
 }
 
+void npc_weight_grad_sum(const npc_weight_grad_job *j, const npc_weight_grad_place *place,
+                         const npc_weight_grad_block *b, int64_t first, int64_t count)
+{
+    const npc_axis *axis = j->window.axis;
+    const int64_t channel = place->group * npc_group_out(j->problem->geometry) + first;
+    for (int64_t plane = b->plane; plane < b->plane + b->planes; plane++) {
+        const int64_t image = plane / axis->pixels, slice = plane % axis->pixels;
+        const int64_t line = slice * axis[1].pixels + b->line;
+        npc_bias_grad_sum(j->bias_grad, image, channel, count, line * axis[2].pixels,
+                          (line + b->lines) * axis[2].pixels);
+    }
+}
+
 void npc_weight_grad_fill(const npc_weight_grad_job *j, const npc_weight_grad_place *place,
                           int64_t index, npc_weight_grad_block *b)
 {
@@ -230,6 +243,8 @@ void npc_weight_grad_fill(const npc_weight_grad_job *j, const npc_weight_grad_pl
         transpose_part(j, place, place->group * j->channels + place->channel, input,
                        p * input_pixels, panel_pixels, b);
     }
+    if (j->bias_grad && j->padded && place->slice == 0 && place->unit == 0)
+        npc_weight_grad_sum(j, place, b, place->channel, place->channels);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */

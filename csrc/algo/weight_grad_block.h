@@ -14,6 +14,7 @@
 #ifndef NPC_ALGO_WEIGHT_GRAD_BLOCK_H
 #define NPC_ALGO_WEIGHT_GRAD_BLOCK_H
 
+#include "bias_grad.h"
 #include "weight_grad.h"
 
 /* Of an axis of x: position q holds coordinate q * step - pad, so that output pixel p meets tap t
@@ -39,6 +40,7 @@ typedef struct npc_weight_grad_job {
     int64_t chain_lines; /* that are summed in one chain */
     int64_t parts, rounds;
     npc_weight_parts sums;
+    const npc_bias_grad *bias_grad; /* whose sums are taken, or NULL */
     size_t panel_bytes, operand_bytes, stage_bytes, run_bytes, sum_bytes;
     int tile_vecs;
 } npc_weight_grad_job;
@@ -72,6 +74,11 @@ NPC_INLINE int64_t npc_weight_grad_tiles(const npc_weight_grad_job *j, int64_t c
 /* Finds block `index` and fills its panel and, where dy is not read in place, its operand. */
 void npc_weight_grad_fill(const npc_weight_grad_job *j, const npc_weight_grad_place *place,
                           int64_t index, npc_weight_grad_block *b);
+
+/* Takes the bias gradient's sums of the block, for channels [first, first + count) of dy's group,
+ * in one of the places that read them. */
+void npc_weight_grad_sum(const npc_weight_grad_job *j, const npc_weight_grad_place *place,
+                         const npc_weight_grad_block *b, int64_t first, int64_t count);
 
 /* Lists the runs of a tap of the kernel's slice, or those of all where x is padded; returns how
  * many there are. */

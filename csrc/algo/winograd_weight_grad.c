@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../core/scratch.h"
+#include "bias_grad.h"
 #include "panel_product.h"
 #include "weight_grad.h"
 #include "winograd_blocks.h"
@@ -35,6 +36,7 @@ typedef struct job {
     int64_t grad_stride, sum_stride;           /* from point to point, elements */
     int64_t parts, rounds;
     npc_weight_parts sums;
+    const npc_bias_grad *bias_grad; /* whose sums are taken, or NULL */
     size_t grad_bytes, sum_bytes, filter_bytes;
 } job;
 
@@ -48,12 +50,28 @@ typedef struct work {
     npc_winograd_view view; /* of its channels only */
     npc_winograd_block *block;
     int64_t row_lanes, lanes;
+    int64_t summed; /* channel of dy, the first, whose sums the bias gradient takes; or -1 */
     npc_winograd_memory memory;
     char *input, *grad, *sums, *filters;
     char started[NPC_WINOGRAD_MAX_POINTS * NPC_WINOGRAD_MAX_POINTS];
 } work;
 
 /* ---- steps ----------------------------------------------------------------------------------- */
+
+/* The bias gradient's sums of the lines of dy whose first tile is in the block. */
+static void sum_lines(const job *j, const work *w)
+{
+    const npc_winograd_axis *across = &w->view.axis[0];
+    const int64_t width = w->view.axis[1].target;
+    for (const npc_winograd_run *run = w->block->run; run < w->block->run + w->block->runs; run++) {
+        if (run->first_group > 0 || run->tile_row % across->step > 0) continue;
+        const int64_t next = run->tile_row + across->step;
+        const int64_t end =
+            next < across->tiles ? npc_winograd_pixel(across, next) : across->target;
+        npc_bias_grad_sum(j->bias_grad, run->image, w->summed, w->view.rows,
+                          npc_winograd_pixel(across, run->tile_row) * width, end * width);
+    }
+}
 
 static void transform(const job *j, work *w, int64_t index)
 {
@@ -69,6 +87,7 @@ static void transform(const job *j, work *w, int64_t index)
             npc_winograd_band_grad(&b->band[i], view, k, w->grad + k * size, j->grad_stride,
                                    w->row_lanes, &w->memory);
     }
+    if (w->summed >= 0) sum_lines(j, w);
 }
 
 static void multiply(const job *j, work *w)
@@ -146,6 +165,7 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
     const int64_t c_end = npc_split(j->vectors, j->parts_of_lanes, channel_part + 1) * lanes;
 
     work w = {.view = j->w.view, .row_lanes = row_end - row, .lanes = c_end - c};
+    w.summed = j->bias_grad && c == 0 ? group * npc_group_out(g) + row : -1;
     char *cursor = scratch;
     w.block = npc_scratch_take(&cursor, sizeof *w.block);
     w.memory = npc_winograd_memory_of(&j->w.view, j->w.run_groups,
@@ -224,6 +244,7 @@ npc_status npc_winograd_weight_grad(npc_conv_problem *problem, const npc_winogra
     const int64_t pieces = g->groups * j.parts_of_lanes * j.row_parts * j.parts;
     const size_t scratch = sizeof(npc_winograd_block) + j.w.memory_bytes + j.w.input_bytes +
                            j.grad_bytes + j.sum_bytes + j.filter_bytes + 448;
+    j.bias_grad = npc_bias_grad_take(problem);
     npc_status status = npc_weight_parts_start(&j.sums, problem, j.parts);
     for (int64_t round = 0; round < j.rounds && status == NPC_OK; round++) {
         round_job r = {&j, round};

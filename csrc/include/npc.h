@@ -77,7 +77,7 @@ typedef struct npc_pool_geometry {
 typedef enum npc_conv_operation {
     NPC_FORWARD,     /* reads x, weight, bias; writes y */
     NPC_INPUT_GRAD,  /* reads y (its gradient), weight; writes x (its gradient) */
-    NPC_WEIGHT_GRAD, /* reads y (its gradient), x; writes weight (its gradient) */
+    NPC_WEIGHT_GRAD, /* reads y (its gradient), x; writes weight, bias_grad (their gradients) */
     NPC_OPERATION_COUNT
 } npc_conv_operation;
 
@@ -109,6 +109,7 @@ typedef struct npc_conv_arrays {
     npc_array add;
     npc_activation activation;
     double slope;         /* of NPC_LEAKY_RELU or NPC_ELU */
+    void *bias_grad;      /* NPC_WEIGHT_GRAD writes the sums of y here, too, (K,); or NULL */
     const void *prepared; /* the weight as npc_conv_prepare left it, or NULL */
     int64_t prepared_bytes;
 } npc_conv_arrays;
@@ -163,7 +164,8 @@ npc_status npc_conv_prepare(const npc_conv_geometry *geometry, const void *weigh
                             const npc_options *options, void *to, int64_t size,
                             npc_plan_info *info);
 
-/* grad (N, K, OD, OH, OW) -> out (K,), out of dtype `dtype`, C-contiguous. */
+/* grad (N, K, OD, OH, OW) -> out (K,), out of dtype `dtype`, C-contiguous. The weight gradient
+ * writes the same bits to arrays->bias_grad, in less time. */
 npc_status npc_conv_bias_grad(const npc_conv_geometry *geometry, const npc_array *grad, void *out,
                               npc_dtype dtype, const npc_options *options, npc_plan_info *info);
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "../algo/bias_grad.h"
 #include "../algo/finish.h"
 #include "../core/fp_env.h"
 #include "conv_border.h"
@@ -215,8 +216,14 @@ npc_status npc_conv_bordered(npc_conv_operation operation, const npc_conv_geomet
     if (chosen < 0) return NPC_UNSUPPORTED_ALGORITHM;
     status = npc_conv_take_prepared(&problem, algorithms[chosen]);
     if (status != NPC_OK) return status;
-    const npc_status done = border ? npc_conv_run_bordered(&problem, algorithms[chosen], options)
-                                   : npc_conv_run(&problem, algorithms[chosen]);
+    npc_bias_grad bias_grad;
+    if (operation == NPC_WEIGHT_GRAD && arrays->bias_grad) {
+        problem.bias_grad = &bias_grad;
+        npc_bias_grad_start(&bias_grad, geometry, &arrays->y, arrays->bias_grad, problem.kernels);
+    }
+    npc_status done = border ? npc_conv_run_bordered(&problem, algorithms[chosen], options)
+                             : npc_conv_run(&problem, algorithms[chosen]);
+    if (problem.bias_grad) done = npc_bias_grad_finish(&bias_grad, &team, done);
     npc_simple_info(info, names[operation], problem.kernels, &team);
     info->algorithm = algorithms[chosen]->name;
     info->workspace_bytes += problem.shared_bytes;

@@ -7,6 +7,8 @@
 #include "../include/npc_border.h"
 #include "../kernels/kernels.h"
 
+struct npc_bias_grad;
+
 typedef struct npc_conv_problem {
     npc_conv_operation operation;
     const npc_conv_geometry *geometry;
@@ -18,8 +20,9 @@ typedef struct npc_conv_problem {
     int forced;        /* the caller named the algorithm: it declines only what it cannot compute */
     const npc_kernels *kernels;
     npc_team *team;
-    const void *prepared; /* by the algorithm's own prepare, or NULL */
-    int64_t shared_bytes; /* workspace shared by the threads, for npc_plan_info */
+    const void *prepared;            /* by the algorithm's own prepare, or NULL */
+    int64_t shared_bytes;            /* workspace shared by the threads, for npc_plan_info */
+    struct npc_bias_grad *bias_grad; /* to be summed with the weight gradient, or NULL */
     int wants_padded; /* set by who reads a border, and found that it cannot go without a copy */
     int finished;     /* set where an input gradient has had its bias, addend and activation */
 } npc_conv_problem;

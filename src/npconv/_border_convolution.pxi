@@ -4,6 +4,7 @@ cdef void _nothing_follows(npc_conv_arrays *arrays) noexcept:
     arrays.add.data = NULL
     arrays.activation = NPC_NO_ACTIVATION
     arrays.slope = 0
+    arrays.bias_grad = NULL
     arrays.prepared = NULL
     arrays.prepared_bytes = 0
 
@@ -128,7 +129,7 @@ def conv_input_grad(geometry, cnp.ndarray grad, cnp.ndarray weight, cnp.ndarray 
 
 
 def conv_weight_grad(geometry, cnp.ndarray grad, cnp.ndarray x, cnp.ndarray out, tuple options,
-                     border=None):
+                     border=None, cnp.ndarray bias_out=None):
     cdef npc_conv_geometry g
     cdef npc_conv_arrays arrays
     cdef npc_border around
@@ -147,6 +148,9 @@ def conv_weight_grad(geometry, cnp.ndarray grad, cnp.ndarray x, cnp.ndarray out,
     arrays.weight = _operand(out, "out", _weight_shape(geometry), dtype)
     arrays.bias = NULL
     _nothing_follows(&arrays)
+    if bias_out is not None:
+        _check_out(bias_out, dtype, True)
+        arrays.bias_grad = _operand(bias_out, "bias_out", (geometry.out_channels,), dtype)
     with nogil:
         status = npc_conv_bordered(NPC_WEIGHT_GRAD, &g, &arrays, surrounded, dtype, &o,
                                    npc_last_plan())

@@ -75,6 +75,7 @@ def conv_weight_grad(
     out: _Array,
     options: _Options,
     border: Border | None = None,
+    bias_out: _Array | None = None,
 ) -> None: ...
 def conv_bias_grad(
     geometry: ConvGeometry, grad: _Array, out: _Array, options: _Options

@@ -80,6 +80,7 @@ cdef extern from "npc.h" nogil:
         npc_array add
         npc_activation activation
         double slope
+        void *bias_grad
         const void *prepared
         int64_t prepared_bytes
 

@@ -205,6 +205,7 @@ cdef object _short_backward(PyObject *self, PyObject **args, Py_ssize_t position
     cdef int64_t weight[4]
     cdef int64_t grad[4]
     cdef bint needs[3]
+    cdef cnp.npy_intp length
     cdef void *filters
     cdef double flops
     if not (_parse(&_conv2d_backward, args, positional, names, v)
@@ -220,6 +221,7 @@ cdef object _short_backward(PyObject *self, PyObject **args, Py_ssize_t position
         return _in_python(&_conv2d_backward, args, positional, names)
     _nothing_follows(&arrays)
     dtype = images.dtype
+    length = g.out_channels
     dx = dweight = dbias = None
     arrays.bias = NULL
     if needs[0]:
@@ -230,8 +232,11 @@ cdef object _short_backward(PyObject *self, PyObject **args, Py_ssize_t position
         dweight = _new(dtype, weight[0], weight[1], weight[2], weight[3], &target)
         arrays.x = images
         arrays.weight = target.data
+        if needs[2]:
+            dbias = cnp.PyArray_SimpleNew(1, &length, _type_number(dtype))
+            arrays.bias_grad = cnp.PyArray_DATA(<cnp.ndarray>dbias)
         _run_conv(NPC_WEIGHT_GRAD, &g, &arrays, around, dtype, &options, flops)
-    if needs[2]:
+    elif needs[2]:
         dbias = _short_bias_grad(&g, &arrays.y, dtype, &options, flops)
     return dx, dweight, dbias
 

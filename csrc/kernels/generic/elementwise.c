@@ -38,10 +38,8 @@ void NPC_NAME(add)(void *to, const void *from, int64_t count)
 }
 
 /* Four chains of vectors, summed pairwise: the order depends on count alone. */
-NPC_DECLARE(sum);
-void NPC_NAME(sum)(const void *from, int64_t count, void *total)
+NPC_INLINE NPC_T NPC_V(sum_body)(const NPC_T *source, int64_t count)
 {
-    const NPC_T *source = from;
     NPC_VEC acc[4] = {NPC_V(zero)(), NPC_V(zero)(), NPC_V(zero)(), NPC_V(zero)()};
     int64_t i = 0;
     for (; i + 4 * NPC_LANES <= count; i += 4 * NPC_LANES) {
@@ -54,5 +52,20 @@ void NPC_NAME(sum)(const void *from, int64_t count, void *total)
     if (i < count) acc[1] = NPC_V(add)(acc[1], NPC_V(load_first)(source + i, (int)(count - i)));
     acc[0] = NPC_V(add)(acc[0], acc[1]);
     acc[2] = NPC_V(add)(acc[2], acc[3]);
-    *(NPC_T *)total = NPC_V(total)(NPC_V(add)(acc[0], acc[2]));
+    return NPC_V(total)(NPC_V(add)(acc[0], acc[2]));
+}
+
+NPC_DECLARE(sum);
+void NPC_NAME(sum)(const void *from, int64_t count, void *total)
+{
+    *(NPC_T *)total = NPC_V(sum_body)(from, count);
+}
+
+NPC_DECLARE(row_sums);
+void NPC_NAME(row_sums)(const npc_row_sums_args *args)
+{
+    const char *row = args->from;
+    NPC_T *to = args->to;
+    for (int64_t i = 0; i < args->rows; i++, row += args->row_stride_bytes)
+        to[i] = NPC_V(sum_body)((const NPC_T *)(const void *)row, args->count);
 }

@@ -197,11 +197,11 @@ def run_input_grad(plan: Plan) -> Array:
     return dx
 
 
-def run_weight_grad(plan: Plan) -> Array:
-    """Compute the weight's gradient."""
+def run_weight_grad(plan: Plan, dbias: Array | None = None) -> Array:
+    """Compute the weight's gradient, and that of the bias where one is given."""
     geometry, dtype, how, (grad, x, border), shape, _, _ = plan
     dweight = native.empty(shape, dtype)
-    stages.weight_grad(geometry, border, dtype, grad, x, dweight, how)
+    stages.weight_grad(geometry, border, dtype, grad, x, dweight, how, dbias)
     return dweight
 
 
@@ -238,11 +238,13 @@ def run_backward(
     dx = dweight = dbias = None
     if need_dx:
         dx = run_input_grad((geometry, dtype, how, (errors, filters, border), shape, batched, None))
-    if need_dweight:
-        operands = (errors, images, border)
-        dweight = run_weight_grad((geometry, dtype, how, operands, filters.shape, True, None))
     if need_dbias:
         dbias = native.empty((geometry.out_channels,), dtype)
+    if need_dweight:
+        operands = (errors, images, border)
+        plan = (geometry, dtype, how, operands, filters.shape, True, None)
+        dweight = run_weight_grad(plan, dbias)
+    elif dbias is not None:
         stages.bias_grad(geometry, dtype, errors, dbias, how)
     return dx, dweight, dbias
 

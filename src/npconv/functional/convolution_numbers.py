@@ -98,14 +98,18 @@ def weight_grad(
     dweight: Array,
     how: Options,
     border: Border | None = None,
+    dbias: Array | None = None,
 ) -> None:
-    """Write the gradient by the weight, which is contiguous."""
+    """Write the gradient by the weight, which is contiguous; by the bias, too, if it is given."""
     if dtype.kind == "c":
         _complex_weight_grad(geometry, real_dtype(dtype), grad, x, dweight, how)
     elif is_integer(dtype):
         integers.weight_grad(geometry, dtype, grad, x, dweight, how)
     else:
-        native.conv_weight_grad(geometry, grad, x, dweight, how, border)
+        native.conv_weight_grad(geometry, grad, x, dweight, how, border, dbias)
+        return
+    if dbias is not None:
+        bias_grad(geometry, dtype, grad, dbias, how)
 
 
 def bias_grad(

@@ -139,16 +139,25 @@ def weight_grad(
     x: Array,
     dweight: Array,
     how: Options,
+    dbias: Array | None = None,
 ) -> None:
-    """Write the gradient by the weight. It sums over the images, so all are padded at once."""
+    """Write the gradient by the weight, and by the bias if it is given, which takes no pass then.
+
+    They sum over the images, so all are padded at once.
+    """
     if _is_direct(border, dtype, x, grad):
-        numbers.weight_grad(geometry, dtype, grad, x, dweight, how, border)
+        numbers.weight_grad(geometry, dtype, grad, x, dweight, how, border, dbias)
         return
     images = x if border is None else surround(border, x, how)
     target = np.empty(dweight.shape, np.float32) if is_half(dtype) else dweight
-    numbers.weight_grad(geometry, target.dtype, grad, images, target, how)
+    sums = dbias
+    if dbias is not None and is_half(dtype):
+        sums = np.empty(dbias.shape, np.float32)
+    numbers.weight_grad(geometry, target.dtype, grad, images, target, how, None, sums)
     if is_half(dtype):
         _converted(target, dweight, how)
+        if dbias is not None and sums is not None:
+            _converted(sums, dbias, how)
 
 
 def bias_grad(
