@@ -38,6 +38,7 @@ typedef struct work {
     const void **row; /* where each row of the product starts */
     char *started;    /* taps that have sums */
     char *sums, *turned;
+    int64_t row_sums; /* elements from the sums of a row to the next one's */
 } work;
 
 /* Elements of a row of sums. */
@@ -54,7 +55,7 @@ static void multiply(const npc_weight_grad_job *j, const npc_weight_grad_place *
     const npc_kernels *kernels = j->problem->kernels;
     const npc_weight_grad_block *b = &w->block;
     const int64_t rows = j->padded ? place->units * j->taps : place->units;
-    const int64_t row_taps = j->padded ? 1 : j->taps, lanes = row_lanes(j, place);
+    const int64_t lanes = row_lanes(j, place);
     const int64_t pixels = b->planes * (j->padded ? b->lines * b->columns : b->rows * b->width);
     const int64_t vectors = npc_ceil_div(place->channels, j->lanes);
     const int64_t tiles = npc_weight_grad_tiles(j, place->channels);
@@ -62,7 +63,7 @@ static void multiply(const npc_weight_grad_job *j, const npc_weight_grad_place *
     npc_uk3_args args = {.run = b->run,
                          .runs = runs,
                          .a_step_bytes = j->padded ? j->axis[1].stride * j->row_step : j->row_step,
-                         .c_stride = row_taps * lanes,
+                         .c_stride = w->row_sums,
                          .accumulate = w->started[tap]};
 
     for (int64_t t = 0; t < tiles; t++) {
@@ -73,7 +74,7 @@ static void multiply(const npc_weight_grad_job *j, const npc_weight_grad_place *
         for (int64_t r = 0; r < blocks; r++) {
             const int64_t row = npc_split(rows, blocks, r), next = npc_split(rows, blocks, r + 1);
             memcpy(args.a, w->row + row, (size_t)(next - row) * sizeof *w->row);
-            args.c = w->sums + ((row * row_taps + tap) * lanes + first * j->lanes) * j->size;
+            args.c = w->sums + (row * w->row_sums + tap * lanes + first * j->lanes) * j->size;
             npc_run_uk3(kernels, (int)(next - row), (int)(end - first), &args);
             if (sum && t == 0) npc_weight_grad_sum(j, place, b, place->unit + row, next - row);
         }
@@ -102,9 +103,12 @@ static void run_block(const npc_weight_grad_job *j, const npc_weight_grad_place 
 /* Taps that met no pixel. */
 static void clear_rest(const npc_weight_grad_job *j, const npc_weight_grad_place *place, work *w)
 {
-    const int64_t bytes = row_lanes(j, place) * j->size;
-    for (int64_t i = 0; i < place->units * j->taps; i++)
-        if (!w->started[j->padded ? 0 : i % j->taps]) memset(w->sums + i * bytes, 0, (size_t)bytes);
+    const int64_t taps = j->padded ? 1 : j->taps, lanes = row_lanes(j, place);
+    for (int64_t row = 0; row < (j->padded ? place->units * j->taps : place->units); row++)
+        for (int64_t tap = 0; tap < taps; tap++)
+            if (!w->started[tap])
+                memset(w->sums + (row * w->row_sums + tap * lanes) * j->size, 0,
+                       (size_t)(lanes * j->size));
 }
 
 /* to[c * to_stride + tap] = or += from[tap][c], for `count` channels. */
@@ -179,6 +183,13 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
                              (size_t)(j->unit_block * (j->padded ? j->taps : 1)) * sizeof *w.row);
     w.started = npc_scratch_take(&cursor, (size_t)j->taps);
     w.sums = npc_scratch_take(&cursor, j->sum_bytes);
+    w.row_sums = (j->padded ? 1 : j->taps) * row_lanes(j, &place);
+    char *dw = npc_weight_part(&j->sums, part);
+    if (j->straight) {
+        w.row_sums = j->channels;
+        w.sums =
+            dw + ((place.group * j->units + place.unit) * j->channels + place.channel) * j->size;
+    }
     w.block.run = npc_scratch_take(&cursor, j->run_bytes);
     w.block.panel = npc_scratch_take(&cursor, j->panel_bytes);
     w.block.operand = npc_scratch_take(&cursor, j->operand_bytes);
@@ -190,7 +201,7 @@ static npc_status run_piece(void *context, int64_t piece, void *scratch)
          b < npc_split(j->blocks, stretches, stretch + 1); b++)
         run_block(j, &place, &w, b);
     clear_rest(j, &place, &w);
-    put_sums(j, &place, &w, r->round > 0, npc_weight_part(&j->sums, part));
+    if (!j->straight) put_sums(j, &place, &w, r->round > 0, dw);
     return NPC_OK;
 }
 
@@ -334,7 +345,10 @@ static void plan_memory(npc_weight_grad_job *j)
     const int64_t row =
         npc_max((int64_t)npc_weight_grad_panel_pixels(j, 1, j->columns), j->columns);
     j->panel_bytes = (size_t)(pixels * j->channel_block * j->size);
-    j->sum_bytes = (size_t)(j->unit_block * j->taps * j->channel_block * j->size);
+    j->straight =
+        !j->padded && j->taps * g->kernel[0] == 1 && j->rounds == 1 && j->channels % j->lanes == 0;
+    j->sum_bytes = 0;
+    if (!j->straight) j->sum_bytes = (size_t)(j->unit_block * j->taps * j->channel_block * j->size);
     j->run_bytes = (size_t)(j->block_planes * j->lines) * sizeof(npc_uk3_run);
     j->operand_bytes = 0;
     if (!j->in_place)

@@ -30,6 +30,7 @@ typedef struct npc_weight_grad_job {
     npc_positions axis[2]; /* vertical, horizontal */
     int64_t size, lanes, taps;
     int padded, pointwise;
+    int straight;            /* sums are in the order of the weights, and lie where those shall */
     int in_place;            /* the rows of the product can be read as they lie */
     int64_t row_step;        /* bytes from pixel to pixel of them */
     int64_t units, channels; /* of a group: of the rows, of the panel */

@@ -28,6 +28,12 @@ NPC_INLINE void NPC_V(uk3_body)(const npc_uk3_args *args, const int rows, const 
     NPC_T *const c = args->c;
     int accumulate = args->accumulate;
     const char *a[NPC_MAX_ROWS];
+    /* Each pixel fetches what one row, or a few in turn, will read some lines later: of so many
+     * streams the hardware loses track. */
+    enum { LINE = NPC_CACHE_LINE / sizeof(NPC_T), AHEAD = 2 };
+    const int fetches = npc_ceil_div(rows, LINE);
+    const char *ahead[LINE * (NPC_MAX_ROWS / LINE + 1)];
+    unsigned turn = 0;
     NPC_VEC acc[NPC_MAX_ROWS][NPC_MAX_VECS];
 
     assert(args->runs >= 1 && end[-1].last);
@@ -40,11 +46,16 @@ NPC_INLINE void NPC_V(uk3_body)(const npc_uk3_args *args, const int rows, const 
             __builtin_prefetch(c + i * args->c_stride + j * NPC_LANES, 1);
         }
     }
+    NPC_UNROLL
+    for (int i = 0; i < LINE * fetches; i++) ahead[i] = a[i % rows] + AHEAD * LINE * a_step;
     for (; run < end; run++) {
         const char *b = (const char *)args->b + run->pixel * args->pixel_bytes;
         const int64_t stop = run->offset_bytes + run->count * a_step;
         for (int64_t at = run->offset_bytes; at != stop; at += a_step, b += b_step) {
             NPC_VEC pixel[NPC_MAX_VECS];
+            NPC_UNROLL
+            for (int i = 0; i < fetches; i++)
+                __builtin_prefetch(ahead[turn++ % (LINE * fetches)] + at);
             NPC_UNROLL
             for (int j = 0; j < vecs; j++) pixel[j] = NPC_V(load)((const NPC_T *)b + j * NPC_LANES);
             NPC_UNROLL
