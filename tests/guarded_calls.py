@@ -39,6 +39,8 @@ CONVOLUTIONS = [
     ConvCase(2, 1, 5, 70, (3, 4), (3, 3), (1, 2), padding=1, seed=17),  # more channels than pixels
     ConvCase(2, 1, 1, 9, (333,), (40,), (3,), (1,), padding=2, bias=True, seed=18),
     ConvCase(2, 2, 20, 9, (9, 19), (1, 1), bias=True, seed=20),
+    ConvCase(1, 19, 1, 1, (3, 21), (3, 7), padding=(1, 3), bias=True, seed=21),
+    ConvCase(1, 17, 1, 1, (2, 12), (2, 9), padding=(0, 8), seed=22),
     ConvCase(1, 1, 3, 5, (4, 5, 19), (3, 2, 3), (1, 2, 1), (1,) * 3, padding=1, bias=True, seed=19),
     ConvCase(2, 19, 1, 1, (7, 6), (7, 7), padding=3, bias=True, seed=20),
     ConvCase(1, 2, 1, 1, (20, 34), (9, 7), (1, 2), padding=3, seed=21),
@@ -60,6 +62,8 @@ POOLS = [
     PoolCase(1, 1, (1, 1), (1, 1), seed=5),
     PoolCase(3, 1, (5, 5), (2, 2), ceil_mode=True, seed=6),
     PoolCase(1, 2, (9, 41), (3, 4), (2, 3), padding=1, seed=7),
+    PoolCase(1, 19, (5, 7), (2, 2), seed=8),
+    PoolCase(1, 19, (4, 7), (3, 3), (1, 1), padding=1, seed=9),
 ]
 
 PADDINGS = [

@@ -201,6 +201,64 @@ def test_input_gradients_for_channels_last(isa: str, data: st.DataObject) -> Non
         assert_same_bits(one, dx[:1], "one image")
 
 
+@each_isa
+@pytest.mark.parametrize("kernel", [(13, 11), (1, 140)])
+def test_depthwise_kernels_of_many_taps(kernel: tuple[int, int], isa: str) -> None:
+    """Summed in several chains; most taps of a pixel lie in the padding. Rounded, too."""
+    rng = np.random.default_rng(0)
+    x, weight = rng.integers(-4, 5, (2, 5, 75, 18)), rng.integers(-4, 5, (18, 1, *kernel))
+    settings: dict[str, Any] = {"padding": "same", "groups": 18, "layout": "NHWC"}
+    x, weight = x.astype("f4"), weight.astype("f4")
+    how = {**settings, "isa": isa}
+    y = npconv.conv2d(x, weight, **how, algorithm="depthwise_last")
+    assert_same_values(y, reference.conv2d(x, weight, **settings))
+    dx = npconv.conv2d_input_grad(x, weight, x.shape, **how, algorithm="input_grad_last")
+    assert_same_values(dx, reference.conv2d_input_grad(x, weight, x.shape, **settings))
+    x, weight = (rng.standard_normal(a.shape).astype("f4") for a in (x, weight))
+    bias = rng.standard_normal(18).astype("f4")
+    y = npconv.conv2d(x, weight, bias, **how, algorithm="depthwise_last")
+    swapped = x.astype(x.dtype.newbyteorder())
+    out = np.empty((18, 2, 5, 75), "f4").transpose(1, 2, 3, 0)
+    again = npconv.conv2d(swapped, weight, bias, **how, algorithm="depthwise_last", out=out)
+    assert_same_bits(np.ascontiguousarray(again), y, "converted")
+    weight[3, 0, 0, 0] = np.inf
+    y = npconv.conv2d(x, weight, **how, algorithm="depthwise_last")
+    expected = reference.conv2d(x, weight, **settings)
+    assert_same_values(np.isfinite(y), np.isfinite(expected))
+
+
+@each_isa
+@given(data=st.data())
+def test_depthwise_windows_for_channels_last(isa: str, data: st.DataObject) -> None:
+    """Rows of few and many taps at any distances, stretches of a row with and without borders."""
+    draw, dtype = data.draw, data.draw(st.sampled_from(["f4", "f8"]))
+    channels, width = draw(st.sampled_from([1, 8, 16, 24, 35])), draw(st.integers(1, 40))
+    kernel = (draw(st.integers(1, 2)), draw(st.integers(1, 16)))
+    dilation = (1, draw(st.sampled_from([1, 1, 2, 3])))
+    reach = dilation[1] * (kernel[1] - 1)
+    pads = st.integers(max(0, reach + 1 - width), reach)
+    settings: dict[str, Any] = {
+        "stride": (1, draw(st.sampled_from([1, 1, 2, 3]))),
+        "dilation": dilation,
+        "padding": ((0, 1), (draw(pads), draw(st.integers(0, reach)))),
+        "groups": channels,
+        "layout": "NHWC",
+    }
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    x = rng.integers(-4, 5, (1, 2, width, channels)).astype(dtype)
+    weight = rng.integers(-4, 5, (channels, 1, *kernel)).astype(dtype)
+    how: dict[str, Any] = {"isa": isa, "algorithm": "depthwise_last"}
+    y = npconv.conv2d(x, weight, **settings, **how)
+    assert_same_values(y, reference.conv2d(x, weight, **settings))
+    weight[0, 0, 0, 0] = np.inf  # in the padding it meets nothing
+    y = npconv.conv2d(x, weight, **settings, **how)
+    assert_same_values(np.isfinite(y), np.isfinite(reference.conv2d(x, weight, **settings)))
+    x = rng.standard_normal(x.shape).astype(dtype)
+    y = npconv.conv2d(x, weight, **settings, **how)
+    again = npconv.conv2d(x.astype(x.dtype.newbyteorder()), weight, **settings, **how)
+    assert_same_bits(again, y, "converted")
+
+
 def weight_grad_magnitude(
     grad: np.ndarray, x: np.ndarray, shape: tuple[int, ...], settings: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -45,8 +45,8 @@ npc_status npc_depthwise_input_grad(npc_conv_problem *problem);
 int npc_depthwise_phases_fit(const npc_conv_problem *problem); /* at any stride */
 npc_status npc_depthwise_input_grad_phases(npc_conv_problem *problem);
 
-/* Of arrays with the channels last. */
-int npc_depthwise_last_weight_grad_fits(const npc_conv_problem *problem);
+/* Of arrays with the channels last, for kernels of at most so many taps. */
+enum { NPC_DEPTHWISE_LAST_TAPS = 4096 };
 npc_status npc_depthwise_last_weight_grad(npc_conv_problem *problem);
 /* Bits of the features that a call counts once. */
 #define NPC_DEPTHWISE_LAST_WEIGHT_GRAD_ONCE 0x21u

@@ -14,7 +14,6 @@ enum {
     SEGMENT = 256,         /* pixels of a line that are met at once */
     CHAIN = 256,           /* pixels that are summed in one chain, about */
     CALL_TAPS = 128,       /* met by one call of the kernel */
-    MAX_TAPS = 4096,       /* sums of a vector of channels, which are kept */
     SUM_BYTES = 16 * 1024, /* of a chunk: they stay in L1 */
     MAX_CHUNK = 256,
     CONVERTED = 64, /* pixels of a line whose taps are converted at once */
@@ -255,11 +254,6 @@ npc_status npc_depthwise_last_weight_grad(npc_conv_problem *problem)
         status = npc_parallel_for(problem->team, j.chunks * j.parts, scratch, run_piece, &r);
     }
     return npc_weight_parts_finish(&j.sums, status);
-}
-
-int npc_depthwise_last_weight_grad_fits(const npc_conv_problem *problem)
-{
-    return npc_count(problem->geometry->kernel) <= MAX_TAPS;
 }
 
 enum {

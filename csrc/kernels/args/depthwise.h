@@ -106,17 +106,25 @@ typedef struct npc_depthwise_block_args {
 } npc_depthwise_block_args;
 typedef void npc_depthwise_block_fn(const npc_depthwise_block_args *args);
 
-/* Depthwise convolution of pixels whose channels follow each other: pixel i's channel c becomes the
- * chain sum over t < taps of weight[t][c] * tap[t][i * tap_step + c] from zero in this order; the
- * bias (one per channel, or NULL) comes last. */
+/* Depthwise convolution of a stretch of a row of pixels whose channels follow each other: pixel i's
+ * channel c becomes the chain sum over r < rows, s < taps with begin[s] <= i < end[s] of
+ *     weight[r][s * weight_step + c] * row[r][i * tap_step + s * tap_spacing + c]
+ * from zero in this order, added to what `to` holds if `accumulate` is set; the bias (one per
+ * channel, or NULL) comes last. Other pixels have the tap in the padding. `sliding`:
+ * tap_spacing is tap_step; then those are the i and s with i + s outside of [low, high), and begin
+ * and end are not looked at. */
 typedef struct npc_depthwise_last_args {
-    int64_t pixels, channels, taps;
-    const void *const *tap;    /* of the first pixel */
+    int64_t pixels, channels, rows, taps;
+    const void *const *row;    /* of pixel 0's tap 0, which need not exist */
     const void *const *weight; /* of channel 0 */
+    const int32_t *begin, *end;
+    int64_t low, high;
+    int64_t inner_begin, inner_end; /* pixels that have all taps */
     const void *bias;
     void *to;
     int64_t tap_step, to_step; /* from pixel to pixel */
-    int32_t threes;            /* taps 3 i, 3 i + 1 and 3 i + 2 lie one tap_step apart, for all i */
+    int64_t tap_spacing, weight_step;
+    int32_t accumulate, sliding;
 } npc_depthwise_last_args;
 typedef void npc_depthwise_last_fn(const npc_depthwise_last_args *args);
 
