@@ -217,6 +217,10 @@ def sweep_others(isa: str, dtype: str) -> None:
             assert_same_values(np.moveaxis(y, -1, 1), expected)
             dx = npconv.max_pool2d_backward(y, at, last.shape, **inner, isa=isa)
             assert_same_values(dx, reference.max_pool2d_backward(y, at, last.shape, **inner))
+            many = [np.repeat(a, 16, axis=-1) for a in (y, at, last)]
+            dx = npconv.max_pool2d_backward(many[0], many[1], many[2].shape, **inner, isa=isa)
+            expected = reference.max_pool2d_backward(*many[:2], many[2].shape, **inner)
+            assert_same_values(dx, expected)
             mean = npconv.avg_pool2d(x, **settings, isa=isa)
             assert_same_values(mean, reference.avg_pool2d(x, **settings))
         cols = reference.im2col(x, 2)

@@ -279,6 +279,25 @@ def test_indices_of_other_windows_keep_their_meaning_with_channels_last() -> Non
             npconv.max_pool2d_backward(y, wrong, x.shape, 3, 2, layout="NHWC")
 
 
+@each_isa
+@pytest.mark.parametrize(("width", "channels"), [(300, 19), (3, 4100)])
+@pytest.mark.parametrize("settings", [(3, 1, 1), (2, 2, 0)])
+def test_long_rows_with_channels_last(
+    width: int, channels: int, settings: tuple[int, int, int], variant: dict[str, Any]
+) -> None:
+    """More elements in a row than are done at once."""
+    rng = np.random.default_rng(1)
+    x = rng.integers(-2, 3, (1, 3, width, channels)).astype("f4")
+    for kind, dtype in (("flat", "i8"), ("window", "u1")):
+        forward: dict[str, Any] = {"indices": kind, "index_dtype": dtype, "layout": "NHWC"}
+        y, at = npconv.max_pool2d(x, *settings, return_indices=True, **forward, **variant)
+        grad = rng.integers(-4, 5, y.shape).astype("f4")
+        how: dict[str, Any] = {"index_kind": kind, "layout": "NHWC"}
+        dx = npconv.max_pool2d_backward(grad, at, x.shape, *settings, **how, **variant)
+        expected = reference.max_pool2d_backward(grad, at, x.shape, *settings, **how)
+        assert_same_values(dx, expected)
+
+
 def test_each_call_runs_in_c() -> None:
     x = np.ones((2, 3, 6, 7), "f4")
     y, at = npconv.max_pool2d(x, 2, return_indices=True)

@@ -204,6 +204,12 @@ int64_t npc_run_unpool_pixels(const npc_kernels *k, const npc_unpool_pixels_args
     return k->unpool_pixels(args);
 }
 
+int64_t npc_run_unpool_taps(const npc_kernels *k, const npc_unpool_taps_args *args)
+{
+    mark(k, SLOT_unpool_taps, 0);
+    return k->unpool_taps(args);
+}
+
 int npc_run_in_range(const npc_kernels *k, const int64_t *from, int64_t count, int64_t limit)
 {
     mark(k, SLOT_in_range, 0);

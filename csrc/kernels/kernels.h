@@ -64,6 +64,7 @@ void npc_run_sum(const npc_kernels *kernels, const void *from, int64_t count, vo
 void npc_run_depthwise(const npc_kernels *kernels, int size, const npc_depthwise_args *args);
 void npc_run_small(const npc_kernels *kernels, const npc_small_args *args);
 int64_t npc_run_unpool_pixels(const npc_kernels *kernels, const npc_unpool_pixels_args *args);
+int64_t npc_run_unpool_taps(const npc_kernels *kernels, const npc_unpool_taps_args *args);
 int npc_run_in_range(const npc_kernels *kernels, const int64_t *from, int64_t count, int64_t limit);
 void npc_run_uk2(const npc_kernels *kernels, int rows, int vecs, const npc_uk2_args *args);
 void npc_run_uk3(const npc_kernels *kernels, int rows, int vecs, const npc_uk3_args *args);

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # (N, spatial axes, C) -> (N, C, spatial axes), by rank.
 _TO_FIRST = {rank: (0, rank - 1, *range(1, rank - 1)) for rank in (3, 4, 5)}
+_TO_LAST = {rank: (0, *range(2, rank), 1) for rank in (3, 4, 5)}
 
 
 def told(how: Options, last: bool) -> Options:
@@ -26,7 +27,7 @@ def told(how: Options, last: bool) -> Options:
 
 def channels_last(images: Array, last: bool) -> Array:
     """See (N, C, ...) as the caller does."""
-    return np.moveaxis(images, 1, -1) if last else images
+    return images.transpose(_TO_LAST[images.ndim]) if last else images
 
 
 def channels_first(array: Array, batched: bool, last: bool) -> Array:

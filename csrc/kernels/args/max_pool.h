@@ -117,5 +117,22 @@ typedef struct npc_unpool_pixels_args {
     void *to;
 } npc_unpool_pixels_args;
 typedef int64_t npc_unpool_pixels_fn(const npc_unpool_pixels_args *args);
+/* The same by taps, for a row of `count` pixels of dy with `group` elements each. Where the index
+ * of element c of pixel w is number[k] + w * base_step, begin[k] <= w < end[k], the element is
+ * added to to[offset[k] + w * step + c]; or if `set`, that is set to it, and to zero where the
+ * index is another. Taps k come one after the other. Returns how many indices were met.
+ *
+ * One of index64, which are below 2^31, and index8 is given; `numbers` has room for count * group
+ * numbers of the size of an element and a vector more. */
+typedef struct npc_unpool_taps_args {
+    const void *grad;
+    const int64_t *index64;
+    const uint8_t *index8;
+    int64_t group, count, step, base_step, taps;
+    const int64_t *offset, *number, *begin, *end;
+    int set;
+    void *numbers, *to;
+} npc_unpool_taps_args;
+typedef int64_t npc_unpool_taps_fn(const npc_unpool_taps_args *args);
 
 #endif

@@ -52,10 +52,10 @@ void NPC_NAME(max_pixels)(const npc_max_pixels_args *args)
         NPC_V(max_pixels_indices)(args, 0);
 }
 
-NPC_DECLARE(unpool_pixels);
-int64_t NPC_NAME(unpool_pixels)(const npc_unpool_pixels_args *args)
+/* ---- the gradient ---- */
+
+NPC_INLINE int64_t NPC_V(unpool_elements)(const npc_unpool_pixels_args *args, const int64_t group)
 {
-    const int64_t group = args->group;
     const uint64_t origin = (uint64_t)args->origin, limit = (uint64_t)args->limit;
     int64_t found = 0;
     for (int64_t w = 0; w < args->count; w++) {
@@ -70,5 +70,87 @@ int64_t NPC_NAME(unpool_pixels)(const npc_unpool_pixels_args *args)
             found++;
         }
     }
+    return found;
+}
+
+NPC_DECLARE(unpool_pixels);
+int64_t NPC_NAME(unpool_pixels)(const npc_unpool_pixels_args *args)
+{
+    if (args->group == 1) return NPC_V(unpool_elements)(args, 1);
+    if (args->group == 3) return NPC_V(unpool_elements)(args, 3);
+    if (args->group == 8) return NPC_V(unpool_elements)(args, 8);
+    return NPC_V(unpool_elements)(args, args->group);
+}
+
+/* Indices as they would be if they counted from where pixel 0 counts. */
+NPC_INLINE void NPC_V(unpool_numbers)(const npc_unpool_taps_args *args, int64_t count,
+                                      int64_t group, const int bytes)
+{
+    for (int64_t w = 0; w < count; w++) {
+        const NPC_V(ints) base = NPC_V(int_broadcast)(-w * args->base_step);
+        for (int64_t c = 0; c < group; c += NPC_LANES) {
+            const int lanes = (int)npc_min(NPC_LANES, group - c);
+            const int64_t at = w * group + c;
+            NPC_V(ints) index;
+            if (bytes)
+                index = NPC_V(load_bytes)(args->index8 + at, lanes);
+            else
+                index = NPC_V(load_int64)(args->index64 + at, lanes);
+            NPC_V(int_store)((NPC_T *)args->numbers + at, NPC_V(int_add)(index, base));
+        }
+    }
+}
+
+/* A tap's pixels; returns how many indices name it. */
+NPC_INLINE int64_t NPC_V(unpool_tap)(const npc_unpool_taps_args *args, int64_t tap, const int set)
+{
+    const int64_t begin = args->begin[tap], first = begin * args->group;
+    const NPC_T *numbers = (const NPC_T *)args->numbers + first;
+    const NPC_T *grad = (const NPC_T *)args->grad + first;
+    NPC_T *to = (NPC_T *)args->to + args->offset[tap] + begin * args->step;
+    const NPC_V(ints) number = NPC_V(int_broadcast)(args->number[tap]);
+    int64_t count = args->end[tap] - begin, group = args->group, found = 0;
+    if (args->step == group) { /* pixels follow each other on both sides */
+        group *= count;
+        count = 1;
+    }
+    for (int64_t w = 0; w < count; w++, numbers += group, grad += group, to += args->step) {
+        int64_t c = 0;
+        for (; c + NPC_LANES <= group; c += NPC_LANES) {
+            const NPC_V(mask) here = NPC_V(int_equal)(NPC_V(int_load)(numbers + c), number);
+            const NPC_VEC old = set ? NPC_V(zero)() : NPC_V(load)(to + c),
+                          v = NPC_V(load)(grad + c);
+            NPC_V(store)(to + c,
+                         set ? NPC_V(select)(here, v, old) : NPC_V(add_where)(here, old, v));
+            found += __builtin_popcount(NPC_V(mask_bits)(here));
+        }
+        if (c < group) {
+            const int lanes = (int)(group - c);
+            const NPC_V(mask) here = NPC_V(int_equal)(NPC_V(int_load)(numbers + c), number);
+            const NPC_VEC v = NPC_V(load_first)(grad + c, lanes);
+            NPC_VEC old = NPC_V(zero)();
+            if (!set) old = NPC_V(load_first)(to + c, lanes);
+            NPC_V(store_first)
+            (to + c, set ? NPC_V(select)(here, v, old) : NPC_V(add_where)(here, old, v), lanes);
+            found += __builtin_popcount(NPC_V(mask_bits)(here) & ((1u << lanes) - 1));
+        }
+    }
+    return found;
+}
+
+NPC_DECLARE(unpool_taps);
+int64_t NPC_NAME(unpool_taps)(const npc_unpool_taps_args *args)
+{
+    int64_t found = 0, count = args->count, group = args->group;
+    if (args->base_step == 0) {
+        group *= count;
+        count = 1;
+    }
+    if (args->index8)
+        NPC_V(unpool_numbers)(args, count, group, 1);
+    else
+        NPC_V(unpool_numbers)(args, count, group, 0);
+    for (int64_t k = 0; k < args->taps; k++)
+        found += args->set ? NPC_V(unpool_tap)(args, k, 1) : NPC_V(unpool_tap)(args, k, 0);
     return found;
 }

@@ -102,6 +102,21 @@ NPC_INLINE void NPC_V(window_pairs)(const npc_window_sum_args *args, NPC_T *to)
     }
 }
 
+/* 1 / divisor if that is a power of two, so that multiplying gives the same bits, else 0. */
+NPC_INLINE NPC_T NPC_V(window_inverse)(NPC_T divisor)
+{
+    const int whole = divisor >= 1 && divisor <= (1 << 20) ? (int)divisor : 0;
+    return whole == divisor && whole && (whole & (whole - 1)) == 0 ? 1 / divisor : 0;
+}
+
+NPC_INLINE NPC_VEC NPC_V(window_divide)(const npc_window_sum_args *args, NPC_VEC sum, NPC_T divisor,
+                                        NPC_T inverse)
+{
+    if (!args->factor) return sum;
+    if (inverse > 0) return NPC_V(mul)(sum, NPC_V(broadcast)(&inverse));
+    return sum / NPC_V(broadcast)(&divisor);
+}
+
 /* One pixel, whose terms begin with `from` and go on at the offsets, or at even distances. */
 NPC_INLINE void NPC_V(window_pixel)(const npc_window_sum_args *args, const NPC_T *from,
                                     const int64_t *offset, int64_t terms, int64_t w, NPC_T *to)
@@ -110,6 +125,7 @@ NPC_INLINE void NPC_V(window_pixel)(const npc_window_sum_args *args, const NPC_T
     NPC_T divisor = 1;
     if (args->factor) divisor = *(const NPC_T *)args->factor;
     if (args->last_divisor) divisor *= ((const NPC_T *)args->last_divisor)[w];
+    const NPC_T inverse = NPC_V(window_inverse)(divisor);
     for (int64_t c = 0; c < group; c += NPC_LANES) {
         const int lanes = (int)npc_min(NPC_LANES, group - c);
         NPC_VEC sum = NPC_V(zero)();
@@ -117,8 +133,35 @@ NPC_INLINE void NPC_V(window_pixel)(const npc_window_sum_args *args, const NPC_T
             const NPC_T *term = from + c + (offset ? offset[k] * group : k * spacing);
             sum = k ? NPC_V(add)(sum, NPC_V(load)(term)) : NPC_V(load)(term);
         }
-        if (args->factor) sum = sum / NPC_V(broadcast)(&divisor);
-        NPC_V(store_first)(to + c, sum, lanes);
+        sum = NPC_V(window_divide)(args, sum, divisor, inverse);
+        if (lanes == NPC_LANES)
+            NPC_V(store)(to + c, sum);
+        else
+            NPC_V(store_first)(to + c, sum, lanes);
+    }
+}
+
+/* Pixels of a vector at most: what is stored behind one, the next one's store replaces. */
+NPC_INLINE void NPC_V(window_small_pixels)(const npc_window_sum_args *args, NPC_T *to)
+{
+    const NPC_T *from = args->terms;
+    const int64_t group = args->group, *first = args->first_term;
+    const int64_t *offset = args->pixel_offset, all = args->count * group;
+    const int shift = args->phases == 2;
+    const NPC_T divisor = args->factor ? *(const NPC_T *)args->factor : 1;
+    const NPC_T inverse = NPC_V(window_inverse)(divisor);
+    for (int64_t w = 0; w < args->count; w++) {
+        const int64_t p = w & shift;
+        const NPC_T *at = from + (w >> shift) * args->step * group;
+        NPC_VEC sum = NPC_V(zero)();
+        if (first[p] < first[p + 1]) sum = NPC_V(load)(at + offset[first[p]] * group);
+        for (int64_t k = first[p] + 1; k < first[p + 1]; k++)
+            sum = NPC_V(add)(sum, NPC_V(load)(at + offset[k] * group));
+        sum = NPC_V(window_divide)(args, sum, divisor, inverse);
+        if (w * group + NPC_LANES <= all)
+            NPC_V(store)(to + w * group, sum);
+        else
+            NPC_V(store_first)(to + w * group, sum, (int)npc_min(group, NPC_LANES));
     }
 }
 
@@ -132,6 +175,10 @@ NPC_INLINE void NPC_V(window_pixels)(const npc_window_sum_args *args, NPC_T *to)
         for (int64_t w = 0; w < args->count; w++)
             NPC_V(window_pixel)(args, from + reach[2 * w] * group, NULL, reach[2 * w + 1], w,
                                 to + w * group);
+        return;
+    }
+    if (group <= NPC_LANES && !args->last_divisor) {
+        NPC_V(window_small_pixels)(args, to);
         return;
     }
     for (int64_t w = 0; w < args->count; w++) {

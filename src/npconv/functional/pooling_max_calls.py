@@ -74,10 +74,10 @@ def pick_windows(
     if last and starts is None and _has_innermost(geometry):
         shape = layouts.shape_given(shape, True, last)
         positions = None if index_dtype is None else native.empty(shape, index_dtype)
-        y = np.moveaxis(result.view, 1, -1)
+        y = layouts.channels_last(result.view, True)
         direct = y.flags.c_contiguous
         to = y if direct else native.empty(shape, dtypes[0])
-        x = checks.settled(np.moveaxis(values, 1, -1), dtypes[0])
+        x = checks.settled(layouts.channels_last(values, True), dtypes[0])
         native.max_pool_last_forward(geometry, x, to, positions, kind, how, smallest)
         if not direct:
             y[...] = to
@@ -154,8 +154,8 @@ def send_back_windows(
     if last:
         positions = positions.reshape(layouts.shape_given(shape, True, last))
         if _has_innermost(geometry):
-            values = checks.settled(np.moveaxis(errors, 1, -1), dtypes[0])
-            dx = np.moveaxis(result.view, 1, -1)
+            values = checks.settled(layouts.channels_last(errors, True), dtypes[0])
+            dx = layouts.channels_last(result.view, True)
             if native.max_pool_last_backward(geometry, values, positions, dx, kind, how):
                 return result.deliver()
         positions = np.ascontiguousarray(np.moveaxis(positions, -1, 1))
