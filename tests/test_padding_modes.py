@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import ConvCase, conv_cases, pairs
 from tolerance import assert_same_bits, assert_same_values
@@ -121,6 +121,9 @@ def test_winograd_finds_the_border_by_itself(
     case: ConvCase, mode: str, last: bool, isa: str, algorithm: str
 ) -> None:
     case = replace(case, x_form=replace(case.x_form, dtype=case.dtype))
+    # It declines the input gradient of fewer outputs than it takes steps between taps.
+    g = conv_geometry(2, case.x_shape, case.weight_shape, **case.settings)
+    assume(all(n >= step for n, step in zip(g.output[-2:], g.dilation[-2:], strict=True)))
     how = {"isa": isa, "algorithm": algorithm, "num_threads": 2}
     if algorithm == "winograd2" and case.kernel != (3, 3):
         how["algorithm"] = "winograd"
