@@ -223,7 +223,7 @@ def test_all_work_is_done_by_the_core():
     x, W = rng.standard_normal((2, 3, 6, 6)), rng.standard_normal((4, 3, 3, 3))
     conv, pool = book.Convolution(W, 0.0), book.Pooling(2, 2)
     assert core_calls(conv.forward, x) == 1
-    assert core_calls(conv.backward, np.ones((2, 4, 4, 4))) == 3
+    assert core_calls(conv.backward, np.ones((2, 4, 4, 4))) == 2
     assert core_calls(pool.forward, x) == 1
     assert core_calls(pool.backward, np.ones((2, 3, 3, 3))) == 1
     assert core_calls(book.im2col, x, 2, 2) == 1
