@@ -1,9 +1,7 @@
 /* The input gradient of a depthwise convolution at any stride: within a phase of the stride it is a
  * depthwise convolution of the output's gradient with a part of the flipped kernel (phase.h). */
-#include <stdlib.h>
 #include <string.h>
 
-#include "../plan/simple_plan.h"
 #include "depthwise.h"
 #include "phase.h"
 
@@ -60,66 +58,21 @@ static void reverse_taps(char *weight, int64_t kernels, int64_t taps, size_t siz
 static npc_status run_phase(npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL], char *weight)
 {
     const npc_conv_geometry *g = problem->geometry;
-    const npc_array *x = &problem->arrays->x;
     npc_window window;
     phase_window(&window, f, &problem->arrays->y, problem->dtype);
     reverse_taps(weight, g->out_channels, window.taps, npc_dtype_size(problem->dtype));
-    npc_depthwise depthwise = {.kernels = problem->kernels,
-                               .window = &window,
-                               .batch = g->batch,
-                               .channels = g->in_channels,
-                               .sources = npc_group_out(g),
-                               .sharers = 1,
-                               .weight = weight,
-                               .target = *x};
-    for (int i = 0; i < NPC_SPATIAL; i++) {
-        depthwise.target.data += f[i].pixel0 * x->stride[2 + i];
-        if (f[i].axis.pixels > 1) depthwise.target.stride[2 + i] = x->stride[2 + i] * g->stride[i];
-    }
+    const npc_depthwise depthwise = {.kernels = problem->kernels,
+                                     .window = &window,
+                                     .batch = g->batch,
+                                     .channels = g->in_channels,
+                                     .sources = npc_group_out(g),
+                                     .sharers = 1,
+                                     .weight = weight,
+                                     .target = npc_phase_target(problem, f)};
     return npc_depthwise_run(&depthwise, problem->team);
-}
-
-static npc_status run_phases(npc_conv_problem *problem, const npc_phases *phases, char *weight)
-{
-    const int64_t *count = phases->count;
-    npc_status status = NPC_OK;
-    for (int64_t i = 0; i < count[0] * count[1] * count[2] && status == NPC_OK; i++) {
-        const int64_t index[] = {i / count[2] / count[1], i / count[2] % count[1], i % count[2]};
-        const npc_phase f[] = {phases->axis[0][index[0]], phases->axis[1][index[1]],
-                               phases->axis[2][index[2]]};
-        status = run_phase(problem, f, npc_phases_weight(phases, problem, weight, index));
-    }
-    return status;
-}
-
-/* Pixels that no tap reaches stay zero. */
-static npc_status zero_plane(void *context, int64_t piece, void *scratch)
-{
-    (void)scratch;
-    const npc_conv_problem *problem = context;
-    const npc_conv_geometry *g = problem->geometry;
-    const npc_array *x = &problem->arrays->x;
-    npc_zero_plane(
-        x, x->data + piece / g->in_channels * x->stride[0] + piece % g->in_channels * x->stride[1],
-        g->input[0], g->input[1], g->input[2], (int64_t)npc_dtype_size(problem->dtype));
-    return NPC_OK;
 }
 
 npc_status npc_depthwise_input_grad_phases(npc_conv_problem *problem)
 {
-    const npc_conv_geometry *g = problem->geometry;
-    npc_phases phases;
-    npc_status status = npc_phases_find(&phases, g);
-    if (status != NPC_OK) return status;
-    if (!phases.complete)
-        status = npc_parallel_for(problem->team, g->batch * g->in_channels, 0, zero_plane, problem);
-    const int64_t taps = phases.taps[0] * phases.taps[1] * phases.taps[2];
-    char *weight = npc_shared_workspace(problem, g->out_channels * taps *
-                                                     (int64_t)npc_dtype_size(problem->dtype));
-    if (!weight) status = NPC_NO_MEMORY;
-    if (status == NPC_OK) status = npc_phases_transpose_weight(&phases, problem, weight);
-    if (status == NPC_OK) status = run_phases(problem, &phases, weight);
-    free(weight);
-    npc_phases_free(&phases);
-    return status;
+    return npc_phases_input_grad(problem, run_phase, 0);
 }

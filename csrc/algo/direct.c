@@ -6,8 +6,6 @@
  * flipped, transposed kernel, stored s pixels apart. Nothing is scattered or multiplied with
  * inserted zeros.
  */
-#include <stdlib.h>
-
 #include "../plan/conv_plan.h"
 #include "../plan/simple_plan.h"
 #include "gemm_features.h"
@@ -24,11 +22,9 @@ static npc_status forward(npc_conv_problem *problem)
     return npc_implicit_gemm_run(&gemm, problem->team);
 }
 
-static npc_status run_phase(npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL],
-                            const char *weight)
+static npc_status run_phase(npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL], char *weight)
 {
     const npc_conv_geometry *g = problem->geometry;
-    const npc_array *x = &problem->arrays->x;
     npc_window window = {.source = &problem->arrays->y,
                          .dtype = problem->dtype,
                          .axis = {f[0].axis, f[1].axis, f[2].axis}};
@@ -41,72 +37,19 @@ static npc_status run_phase(npc_conv_problem *problem, const npc_phase f[NPC_SPA
                               .channels = npc_group_out(g),
                               .rows = npc_group_in(g),
                               .weight = weight,
-                              .target = *x};
+                              .target = npc_phase_target(problem, f)};
     if (problem->finished) {
         gemm.bias = problem->arrays->bias;
         gemm.finish = npc_finish_of(problem);
     }
-    for (int i = 0; i < NPC_SPATIAL; i++) {
-        gemm.target.data += f[i].pixel0 * x->stride[2 + i];
-        if (f[i].axis.pixels > 1) gemm.target.stride[2 + i] = x->stride[2 + i] * g->stride[i];
-    }
     return npc_implicit_gemm_run(&gemm, problem->team);
-}
-
-typedef struct zero_job {
-    const npc_conv_geometry *geometry;
-    const npc_array *x;
-    int64_t size;
-} zero_job;
-
-static npc_status zero_plane(void *context, int64_t piece, void *scratch)
-{
-    (void)scratch;
-    const zero_job *j = context;
-    const npc_conv_geometry *g = j->geometry;
-    const npc_array *x = j->x;
-    npc_zero_plane(
-        x, x->data + piece / g->in_channels * x->stride[0] + piece % g->in_channels * x->stride[1],
-        g->input[0], g->input[1], g->input[2], j->size);
-    return NPC_OK;
-}
-
-static npc_status run_phases(npc_conv_problem *problem, const npc_phases *phases, char *weight)
-{
-    const int64_t *count = phases->count;
-    npc_status status = NPC_OK;
-    for (int64_t i = 0; i < count[0] * count[1] * count[2] && status == NPC_OK; i++) {
-        const int64_t index[] = {i / count[2] / count[1], i / count[2] % count[1], i % count[2]};
-        const npc_phase f[] = {phases->axis[0][index[0]], phases->axis[1][index[1]],
-                               phases->axis[2][index[2]]};
-        status = run_phase(problem, f, npc_phases_weight(phases, problem, weight, index));
-    }
-    return status;
 }
 
 static npc_status input_grad(npc_conv_problem *problem)
 {
-    const npc_conv_geometry *g = problem->geometry;
-    const int64_t size = (int64_t)npc_dtype_size(problem->dtype);
-    npc_phases phases;
-    npc_status status = npc_phases_find(&phases, g);
-    if (status != NPC_OK) return status;
-
     /* An addend is found by its pixel's number, which is another one within a phase. */
-    problem->finished =
-        phases.complete && (npc_count(g->stride) == 1 || !problem->arrays->add.data);
-    if (!phases.complete) {
-        zero_job job = {g, &problem->arrays->x, size};
-        status = npc_parallel_for(problem->team, g->batch * g->in_channels, 0, zero_plane, &job);
-    }
-    const int64_t taps = phases.taps[0] * phases.taps[1] * phases.taps[2];
-    char *weight = npc_shared_workspace(problem, g->in_channels * npc_group_out(g) * taps * size);
-    if (!weight) status = NPC_NO_MEMORY;
-    if (status == NPC_OK) status = npc_phases_transpose_weight(&phases, problem, weight);
-    if (status == NPC_OK) status = run_phases(problem, &phases, weight);
-    free(weight);
-    npc_phases_free(&phases);
-    return status;
+    const int may_finish = npc_count(problem->geometry->stride) == 1 || !problem->arrays->add.data;
+    return npc_phases_input_grad(problem, run_phase, may_finish);
 }
 
 static npc_status run(npc_conv_problem *problem)

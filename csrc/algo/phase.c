@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "../plan/simple_plan.h"
+
 npc_status npc_phases_find(npc_phases *phases, const npc_conv_geometry *g)
 {
     *phases = (npc_phases){.complete = 1};
@@ -164,4 +166,62 @@ npc_status npc_phases_transpose_weight(const npc_phases *phases, const npc_conv_
     job j = {phases, problem, to};
     return npc_parallel_for(problem->team, g->groups * npc_ceil_div(npc_group_in(g), IN_CHANNELS),
                             0, copy_channels, &j);
+}
+
+npc_array npc_phase_target(const npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL])
+{
+    const int64_t *stride = problem->geometry->stride;
+    npc_array target = problem->arrays->x;
+    for (int i = 0; i < NPC_SPATIAL; i++) {
+        target.data += f[i].pixel0 * target.stride[2 + i];
+        if (f[i].axis.pixels > 1) target.stride[2 + i] *= stride[i];
+    }
+    return target;
+}
+
+static npc_status zero_plane(void *context, int64_t piece, void *scratch)
+{
+    (void)scratch;
+    const npc_conv_problem *problem = context;
+    const npc_conv_geometry *g = problem->geometry;
+    const npc_array *x = &problem->arrays->x;
+    npc_zero_plane(
+        x, x->data + piece / g->in_channels * x->stride[0] + piece % g->in_channels * x->stride[1],
+        g->input[0], g->input[1], g->input[2], (int64_t)npc_dtype_size(problem->dtype));
+    return NPC_OK;
+}
+
+static npc_status run_phases(npc_conv_problem *problem, const npc_phases *phases,
+                             npc_phase_run *run, char *weight)
+{
+    const int64_t *count = phases->count;
+    npc_status status = NPC_OK;
+    for (int64_t i = 0; i < count[0] * count[1] * count[2] && status == NPC_OK; i++) {
+        const int64_t index[] = {i / count[2] / count[1], i / count[2] % count[1], i % count[2]};
+        const npc_phase f[] = {phases->axis[0][index[0]], phases->axis[1][index[1]],
+                               phases->axis[2][index[2]]};
+        status = run(problem, f, npc_phases_weight(phases, problem, weight, index));
+    }
+    return status;
+}
+
+npc_status npc_phases_input_grad(npc_conv_problem *problem, npc_phase_run *run, int may_finish)
+{
+    const npc_conv_geometry *g = problem->geometry;
+    npc_phases phases;
+    npc_status status = npc_phases_find(&phases, g);
+    if (status != NPC_OK) return status;
+
+    problem->finished = may_finish && phases.complete;
+    if (!phases.complete)
+        status = npc_parallel_for(problem->team, g->batch * g->in_channels, 0, zero_plane, problem);
+    const int64_t taps = phases.taps[0] * phases.taps[1] * phases.taps[2];
+    char *weight = npc_shared_workspace(problem, g->in_channels * npc_group_out(g) * taps *
+                                                     (int64_t)npc_dtype_size(problem->dtype));
+    if (!weight) status = NPC_NO_MEMORY;
+    if (status == NPC_OK) status = npc_phases_transpose_weight(&phases, problem, weight);
+    if (status == NPC_OK) status = run_phases(problem, &phases, run, weight);
+    free(weight);
+    npc_phases_free(&phases);
+    return status;
 }

@@ -65,4 +65,15 @@ npc_status npc_phases_transpose_weight(const npc_phases *phases, const npc_conv_
 char *npc_phases_weight(const npc_phases *phases, const npc_conv_problem *problem, char *weight,
                         const int64_t index[NPC_SPATIAL]);
 
+/* Where a phase's results belong in the input's gradient. */
+npc_array npc_phase_target(const npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL]);
+
+/* Computes one phase with its weights, which it may change. */
+typedef npc_status npc_phase_run(npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL],
+                                 char *weight);
+
+/* The input gradient, phase by phase; pixels that no tap reaches are zero. `may_finish`: `run` does
+ * what follows the sums, if every pixel has a phase (problem->finished tells). */
+npc_status npc_phases_input_grad(npc_conv_problem *problem, npc_phase_run *run, int may_finish);
+
 #endif
