@@ -8,10 +8,10 @@ import numpy.typing as npt
 from npconv import checks, functional
 from npconv.arguments import elementwise
 from npconv.checks import Array
-from npconv.layers.layer import Layer
+from npconv.layers.parametric import Parametric
 
 
-class BatchNorm2d(Layer):
+class BatchNorm2d(Parametric):
     """Each channel given mean 0 and variance 1, then scaled and shifted, ``(N, C, ...)``.
 
     In training mode by the batch's mean and variance, towards which the buffers ``running_mean``
@@ -73,20 +73,11 @@ class BatchNorm2d(Layer):
         self._keep(x, saved)
         return y
 
-    def backward(self, grad: Array) -> Array:
-        dx = self._gradients(grad, input_grad=True)
-        assert dx is not None  # was asked for
-        return dx
-
-    def backward_params(self, grad: Array) -> None:
-        self._gradients(grad, input_grad=False)
-
     def _gradients(self, grad: Array, input_grad: bool) -> Array | None:
         x, saved = self._recall()
         affine = "weight" in self.params
         dx, dweight, dbias = functional.batch_norm_backward(
             grad, x, self.params.get("weight"), saved, needs=(input_grad, affine, affine)
         )
-        if dweight is not None and dbias is not None:
-            self.grads["weight"], self.grads["bias"] = dweight, dbias
+        self._keep_gradients(weight=dweight, bias=dbias)
         return dx

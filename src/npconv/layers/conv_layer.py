@@ -11,10 +11,10 @@ import numpy.typing as npt
 from npconv import checks
 from npconv.checks import Array
 from npconv.layers.initialisers import Initialiser
-from npconv.layers.layer import Layer
+from npconv.layers.parametric import Parametric
 
 
-class ConvLayer(Layer):
+class ConvLayer(Parametric):
     """Weights, a bias, and two calls of :mod:`npconv.functional`.
 
     Attributes
@@ -68,14 +68,6 @@ class ConvLayer(Layer):
             x, self.params["weight"], self.params.get("bias"), *self._geometry, **options
         )
 
-    def backward(self, grad: Array) -> Array:
-        dx = self._gradients(grad, input_grad=True)
-        assert dx is not None  # was asked for
-        return dx
-
-    def backward_params(self, grad: Array) -> None:
-        self._gradients(grad, input_grad=False)
-
     def _gradients(self, grad: Array, input_grad: bool) -> Array | None:
         (x,) = self._recall()
         dx, dweight, dbias = type(self)._backward(
@@ -86,7 +78,5 @@ class ConvLayer(Layer):
             needs=(input_grad, True, "bias" in self.params),
             **self._options,
         )
-        for name, value in (("weight", dweight), ("bias", dbias)):
-            if value is not None:
-                self.grads[name] = value
+        self._keep_gradients(weight=dweight, bias=dbias)
         return dx

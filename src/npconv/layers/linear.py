@@ -8,10 +8,10 @@ import numpy.typing as npt
 from npconv import checks, functional
 from npconv.checks import Array
 from npconv.layers.initialisers import Initialiser, he
-from npconv.layers.layer import Layer
+from npconv.layers.parametric import Parametric
 
 
-class Linear(Layer):
+class Linear(Parametric):
     """``x @ weight.T + bias``, ``(N, in) -> (N, out)``.
 
     Unlike NumPy's matmul, it gives a row the same bits whatever the batch it stands in and the
@@ -49,20 +49,10 @@ class Linear(Layer):
         self._keep(x)
         return functional.linear(x, self.params["weight"], self.params.get("bias"), activation)
 
-    def backward(self, grad: Array) -> Array:
-        dx = self._gradients(grad, input_grad=True)
-        assert dx is not None  # was asked for
-        return dx
-
-    def backward_params(self, grad: Array) -> None:
-        self._gradients(grad, input_grad=False)
-
     def _gradients(self, grad: Array, input_grad: bool) -> Array | None:
         (x,) = self._recall()
         dx, dweight, dbias = functional.linear_backward(
             grad, x, self.params["weight"], needs=(input_grad, True, "bias" in self.params)
         )
-        for name, value in (("weight", dweight), ("bias", dbias)):
-            if value is not None:
-                self.grads[name] = value
+        self._keep_gradients(weight=dweight, bias=dbias)
         return dx

@@ -12,13 +12,13 @@ from npconv import checks, functional
 from npconv.arguments import elementwise
 from npconv.checks import Array
 from npconv.layers.initialisers import Initialiser, he
-from npconv.layers.layer import Layer
+from npconv.layers.parametric import Parametric
 
 # Images whose patches are copied at a time.
 _BLOCK = 100
 
 
-class PatchWhitening2d(Layer):
+class PatchWhitening2d(Parametric):
     """Patches of images in coordinates of variance 1 that are uncorrelated, each with both signs.
 
     ``(N, C, H, W) -> (N, 2 * C * R * S, H - R + 1, W - S + 1)``
@@ -102,19 +102,10 @@ class PatchWhitening2d(Layer):
         self._keep(x)
         return functional.conv2d(x, self.buffers["weight"], self.bias)
 
-    def backward(self, grad: Array) -> Array:
-        dx = self._gradients(grad, input_grad=True)
-        assert dx is not None  # was asked for
-        return dx
-
-    def backward_params(self, grad: Array) -> None:
-        self._gradients(grad, input_grad=False)
-
     def _gradients(self, grad: Array, input_grad: bool) -> Array | None:
         (x,) = self._recall()
         dx, _, dbias = functional.conv2d_backward(
             grad, x, self.buffers["weight"], needs=(input_grad, False, True)
         )
-        assert dbias is not None  # was asked for
-        self.grads["bias"] = dbias
+        self._keep_gradients(bias=dbias)
         return dx
