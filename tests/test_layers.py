@@ -213,6 +213,13 @@ ROWS = [
         evaluates_alike=False,
     ),
     Row(
+        "BatchNorm2d that shifts only",
+        lambda rng: BatchNorm2d(3, scale=False, dtype=F64),
+        (4, 3, 2, 2),
+        lambda x, p: normal_channels(x) + p["bias"][:, None, None],
+        evaluates_alike=False,
+    ),
+    Row(
         "BatchNorm2d without parameters, of two axes",
         lambda rng: BatchNorm2d(3, momentum=None, affine=False),
         (7, 3),
@@ -476,6 +483,27 @@ def test_batch_norm_without_momentum_averages_over_all_steps() -> None:
     assert layer.buffers["num_batches_tracked"] == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, ["weight", "bias"]),
+        ({"scale": False}, ["bias"]),
+        ({"affine": False}, []),
+        ({"affine": False, "scale": False}, []),
+    ],
+)
+def test_batch_norm_has_the_parameters_asked_for(
+    options: dict[str, bool], names: list[str]
+) -> None:
+    layer = BatchNorm2d(2, **options)
+    assert list(layer.params) == names
+    x = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
+    layer.backward_params(layer.forward(x))
+    assert list(layer.grads) == names
+    buffers = ["num_batches_tracked", "running_mean", "running_var"]
+    assert sorted(layer.state_dict()) == sorted(names + buffers)
+
+
 def test_dropout_keeps_the_mean_and_does_nothing_in_evaluation() -> None:
     layer = Dropout(0.25, rng=np.random.default_rng(0))
     x = np.ones((100, 200), np.float32)
@@ -554,6 +582,7 @@ def test_linear_says_what_it_expects() -> None:
         (lambda rng: BatchNorm2d(0), ValueError, "channels"),
         (lambda rng: BatchNorm2d(1, eps=-1), ValueError, "eps"),
         (lambda rng: BatchNorm2d(1, momentum=float("nan")), ValueError, "momentum"),
+        (lambda rng: BatchNorm2d(1, scale=1), TypeError, "scale"),
         (lambda rng: Dropout(1, rng=rng), ValueError, "p must be"),
         (lambda rng: Dropout(rng=3), TypeError, "rng is a int"),
         (lambda rng: LocalResponseNorm(0), ValueError, "size"),

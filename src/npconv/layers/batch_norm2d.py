@@ -29,6 +29,8 @@ class BatchNorm2d(Parametric):
     affine : bool
         Whether there are parameters ``weight`` and ``bias``, of one value a channel, which start at
         1 and 0.
+    scale : bool
+        Whether ``weight`` is among them; without it, channels are shifted only.
     dtype : dtype
         Of parameters and running statistics.
     """
@@ -40,14 +42,17 @@ class BatchNorm2d(Parametric):
         momentum: float | None = 0.1,
         affine: bool = True,
         *,
+        scale: bool = True,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         super().__init__()
         channels = checks.integer(channels, "channels", 1)
         self.eps = elementwise.number(eps, "eps", 0)
         self.momentum = None if momentum is None else elementwise.number(momentum, "momentum", 0)
+        scaled = checks.flag(scale, "scale")
         if checks.flag(affine, "affine"):
-            self.params["weight"] = np.ones(channels, dtype)
+            if scaled:
+                self.params["weight"] = np.ones(channels, dtype)
             self.params["bias"] = np.zeros(channels, dtype)
         self.buffers["running_mean"] = np.zeros(channels, dtype)
         self.buffers["running_var"] = np.ones(channels, dtype)
@@ -75,9 +80,9 @@ class BatchNorm2d(Parametric):
 
     def _gradients(self, grad: Array, input_grad: bool) -> Array | None:
         x, saved = self._recall()
-        affine = "weight" in self.params
+        needs = (input_grad, "weight" in self.params, "bias" in self.params)
         dx, dweight, dbias = functional.batch_norm_backward(
-            grad, x, self.params.get("weight"), saved, needs=(input_grad, affine, affine)
+            grad, x, self.params.get("weight"), saved, needs=needs
         )
         self._keep_gradients(weight=dweight, bias=dbias)
         return dx

@@ -50,9 +50,9 @@ class Maker:
             inputs, outputs, kernel_size, stride, padding, 1, groups, bias, **self._options
         )
 
-    def norm(self, channels: int, eps: float = 1e-5) -> BatchNorm2d:
+    def norm(self, channels: int, eps: float = 1e-5, *, scale: bool = True) -> BatchNorm2d:
         """Make a batch normalisation."""
-        return BatchNorm2d(channels, eps, dtype=self._dtype)
+        return BatchNorm2d(channels, eps, scale=scale, dtype=self._dtype)
 
     def linear(self, inputs: int, outputs: int) -> Linear:
         """Make a fully connected layer."""

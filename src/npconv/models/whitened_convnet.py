@@ -35,9 +35,9 @@ def whitened_convnet(
 
     ``(N, *input_shape) -> (N, classes)``. In a block, a convolution is followed by max-pooling,
     batch normalisation and ReLU, another one by batch normalisation and ReLU; what is left of the
-    image is pooled to one pixel. Scores are a ninth of what the affine layer computes. The first
-    layer's filters are random until its ``fit`` is called with images:
-    ``net.layers["whiten"].fit(images)``.
+    image is pooled to one pixel. Batch normalisation has biases only, no scales. Scores are a ninth
+    of what the affine layer computes. The first layer's filters are random until its ``fit`` is
+    called with images: ``net.layers["whiten"].fit(images)``.
 
     Parameters
     ----------
@@ -62,14 +62,16 @@ def whitened_convnet(
         raise ValueError(f"input_shape is {input_shape}: {len(widths)} poolings leave nothing")
 
     def block(inputs: int, outputs: int) -> Sequential:
-        # Batch normalisation adds a bias of its own.
+        # Batch normalisation adds a bias of its own. It has no scales: weight decay would shrink
+        # them until biases that learn quickly push whole channels below zero, where ReLU's
+        # gradient is zero, too.
         return Sequential(
             through.conv(inputs, outputs, 3, padding=1, bias=False),
             MaxPool2d(2),
-            make.norm(outputs),
+            make.norm(outputs, scale=False),
             ReLU(),
             through.conv(outputs, outputs, 3, padding=1, bias=False),
-            make.norm(outputs),
+            make.norm(outputs, scale=False),
             ReLU(),
         )
 
