@@ -249,3 +249,23 @@ def test_out_may_not_be_add() -> None:
     y = npconv.conv_transpose2d(X, W)
     with pytest.raises(ValueError, match="out shares memory with add"):
         npconv.conv_transpose2d(X, W, add=y, out=y)
+
+
+# The core transposes such weights some input channels at a time.
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("kernel", "stride"), [((3, 3), 1), ((3, 3), 2), ((1, 1), 1)])
+def test_heavy_weights_and_few_pixels(dtype: str, kernel: tuple[int, int], stride: int) -> None:
+    rng = np.random.default_rng(1)
+    channels = 160 * 1024 // np.dtype(dtype).itemsize // np.prod(kernel)
+    x = rng.integers(-2, 3, (1, channels, 3, 2)).astype(dtype)
+    weight = rng.integers(-2, 3, (channels, 70, *kernel)).astype(dtype)
+    bias = rng.integers(-9, 10, 70).astype(dtype)
+    sums = reference.conv_transpose2d(x, weight, bias, stride=stride)
+    add = rng.integers(-99, 100, sums.shape).astype(dtype)
+    for isa in ISAS:
+        options = {"stride": stride, "algorithm": "direct", "isa": isa}
+        for threads in (1, 2):
+            y = npconv.conv_transpose2d(x, weight, bias, **options, num_threads=threads)
+            assert_same_values(y, sums)
+        y = npconv.conv_transpose2d(x, weight, bias, **options, add=add, activation="relu")
+        assert_same_values(y, np.maximum(sums + add, 0))

@@ -1,6 +1,7 @@
 #include "phase.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "../plan/simple_plan.h"
 
@@ -44,23 +45,31 @@ static int64_t taps_before(const npc_phases *s, int64_t d, int64_t h, int64_t w)
                (s->taps_before[1][h] * s->taps[2] + s->axis[1][h].axis.taps * s->taps_before[2][w]);
 }
 
-char *npc_phases_weight(const npc_phases *phases, const npc_conv_problem *problem, char *weight,
-                        const int64_t index[NPC_SPATIAL])
-{
-    const npc_conv_geometry *g = problem->geometry;
-    return weight + taps_before(phases, index[0], index[1], index[2]) * g->in_channels *
-                        npc_group_out(g) * (int64_t)npc_dtype_size(problem->dtype);
-}
-
 /* A piece copies the weights of a few input channels, as many output channels at a time as have
  * their lines in L1, whose distance is often a multiple of 4096 bytes. */
-enum { IN_CHANNELS = 32, OUT_CHANNELS = 8 };
+enum {
+    IN_CHANNELS = 32,
+    OUT_CHANNELS = 8,
+    VECTOR_BYTES = 16,
+    FEW_VECTORS = 16, /* of pixels */
+    CACHED_BYTES = 4 << 20,
+    FEWEST_CHANNELS = 32
+};
 
 typedef struct job {
     const npc_phases *phases;
     const npc_conv_problem *problem;
+    int64_t first, channels; /* of a group's input channels: from which on, and how many */
     char *to;
 } job;
+
+/* Where the weights of the phase with these numbers are. */
+static char *weight_of(const job *j, const int64_t index[NPC_SPATIAL])
+{
+    const npc_conv_geometry *g = j->problem->geometry;
+    return j->to + taps_before(j->phases, index[0], index[1], index[2]) * g->groups * j->channels *
+                       npc_group_out(g) * (int64_t)npc_dtype_size(j->problem->dtype);
+}
 
 /* A row of taps of a phase, for `rows` output channels k and `columns` input channels c:
  * to[c][k][t] = from[k][c][t * step]. */
@@ -102,7 +111,7 @@ static void copy_phase(const job *j, const int64_t index[NPC_SPATIAL], int64_t r
     const npc_phase *w = &j->phases->axis[2][index[2]];
     const int64_t size = (int64_t)npc_dtype_size(j->problem->dtype), out = npc_group_out(g);
     const char *kernel = a.from;
-    char *to = npc_phases_weight(j->phases, j->problem, j->to, index);
+    char *to = weight_of(j, index);
 
     a.taps = w->axis.taps;
     a.step = w->tap_step;
@@ -121,6 +130,31 @@ static void copy_phase(const job *j, const int64_t index[NPC_SPATIAL], int64_t r
     }
 }
 
+/* Whether there is one phase, whose taps are the kernel's. */
+static int all_taps_follow(const npc_phases *phases, const npc_conv_geometry *g)
+{
+    int all = 1;
+    for (int i = 0; i < NPC_SPATIAL; i++)
+        all &= phases->count[i] == 1 && phases->axis[i][0].axis.taps == g->kernel[i];
+    return all;
+}
+
+/* Whole kernels of `bytes`, at least a vector: to[c][k] = from[k][c]. */
+static void copy_kernels(const char *from, int64_t from_row, int64_t rows, int64_t columns,
+                         char *to, int64_t to_column, int64_t bytes)
+{
+    for (int64_t c = 0; c < columns; c++) {
+        for (int64_t k = 0; k < rows; k++) {
+            const char *kernel = from + k * from_row + c * bytes;
+            char *at = to + c * to_column + k * bytes;
+            for (int64_t i = 0; i < bytes; i += VECTOR_BYTES) {
+                if (i > bytes - VECTOR_BYTES) i = bytes - VECTOR_BYTES;
+                memcpy(at + i, kernel + i, VECTOR_BYTES);
+            }
+        }
+    }
+}
+
 static npc_status copy_channels(void *context, int64_t piece, void *scratch)
 {
     (void)scratch;
@@ -129,43 +163,52 @@ static npc_status copy_channels(void *context, int64_t piece, void *scratch)
     const npc_conv_geometry *g = j->problem->geometry;
     const int64_t size = (int64_t)npc_dtype_size(j->problem->dtype);
     const int64_t in = npc_group_in(g), out = npc_group_out(g), kernel = npc_volume(g->kernel);
-    const int64_t parts = npc_ceil_div(in, IN_CHANNELS), group = piece / parts;
-    const int64_t c = piece % parts * IN_CHANNELS;
+    const int64_t parts = npc_ceil_div(j->channels, IN_CHANNELS), group = piece / parts;
+    const int64_t begin = piece % parts * IN_CHANNELS, row = group * j->channels + begin;
+    const int64_t columns = npc_min(IN_CHANNELS, j->channels - begin), c = j->first + begin;
 
     if (kernel == 1 && count[0] * count[1] * count[2] == 1) { /* a matrix */
         const npc_transpose_args args = {.from = (const char *)j->problem->arrays->weight +
                                                  (group * out * in + c) * size,
                                          .from_stride = in,
                                          .rows = out,
-                                         .cols = npc_min(IN_CHANNELS, in - c),
-                                         .to = j->to + (group * in + c) * out * size,
+                                         .cols = columns,
+                                         .to = j->to + row * out * size,
                                          .to_stride = out};
         npc_run_transpose(j->problem->kernels, &args);
+        return NPC_OK;
+    }
+    if (all_taps_follow(j->phases, g) && kernel * size >= VECTOR_BYTES) {
+        for (int64_t k = 0; k < out; k += OUT_CHANNELS)
+            copy_kernels((const char *)j->problem->arrays->weight +
+                             ((group * out + k) * in + c) * kernel * size,
+                         in * kernel * size, npc_min(OUT_CHANNELS, out - k), columns,
+                         j->to + (row * out + k) * kernel * size, out * kernel * size,
+                         kernel * size);
         return NPC_OK;
     }
     for (int64_t k = 0; k < out; k += OUT_CHANNELS) {
         const copy_args args = {.from = (const char *)j->problem->arrays->weight +
                                         ((group * out + k) * in + c) * kernel * size,
                                 .rows = npc_min(OUT_CHANNELS, out - k),
-                                .columns = npc_min(IN_CHANNELS, in - c),
+                                .columns = columns,
                                 .from_row = in * kernel,
                                 .from_column = kernel};
         for (int64_t i = 0; i < count[0] * count[1] * count[2]; i++) {
             const int64_t index[] = {i / count[2] / count[1], i / count[2] % count[1],
                                      i % count[2]};
-            copy_phase(j, index, group * in + c, k, args);
+            copy_phase(j, index, row, k, args);
         }
     }
     return NPC_OK;
 }
 
-npc_status npc_phases_transpose_weight(const npc_phases *phases, const npc_conv_problem *problem,
-                                       char *to)
+/* The weights of every phase, each (groups * channels, out, taps). */
+static npc_status transpose_weight(job *j, npc_team *team)
 {
-    const npc_conv_geometry *g = problem->geometry;
-    job j = {phases, problem, to};
-    return npc_parallel_for(problem->team, g->groups * npc_ceil_div(npc_group_in(g), IN_CHANNELS),
-                            0, copy_channels, &j);
+    const npc_conv_geometry *g = j->problem->geometry;
+    return npc_parallel_for(team, g->groups * npc_ceil_div(j->channels, IN_CHANNELS), 0,
+                            copy_channels, j);
 }
 
 npc_array npc_phase_target(const npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL])
@@ -191,18 +234,47 @@ static npc_status zero_plane(void *context, int64_t piece, void *scratch)
     return NPC_OK;
 }
 
-static npc_status run_phases(npc_conv_problem *problem, const npc_phases *phases,
-                             npc_phase_run *run, char *weight)
+static npc_status run_phases(npc_conv_problem *problem, const job *j, npc_phase_run *run)
 {
-    const int64_t *count = phases->count;
+    const int64_t *count = j->phases->count;
     npc_status status = NPC_OK;
     for (int64_t i = 0; i < count[0] * count[1] * count[2] && status == NPC_OK; i++) {
         const int64_t index[] = {i / count[2] / count[1], i / count[2] % count[1], i % count[2]};
-        const npc_phase f[] = {phases->axis[0][index[0]], phases->axis[1][index[1]],
-                               phases->axis[2][index[2]]};
-        status = run(problem, f, npc_phases_weight(phases, problem, weight, index));
+        const npc_phase f[] = {j->phases->axis[0][index[0]], j->phases->axis[1][index[1]],
+                               j->phases->axis[2][index[2]]};
+        status = run(problem, f, weight_of(j, index));
     }
     return status;
+}
+
+/* How many input channels' weights are transposed at a time. Where each is used for a few pixels
+ * only, fetching them back from beyond the cache would take longer than packing the pixels again
+ * for the next channels. */
+static int64_t channels_at_once(const npc_conv_problem *problem, int64_t channel_bytes)
+{
+    const npc_conv_geometry *g = problem->geometry;
+    const int64_t channels = npc_group_in(g), most = (int64_t)CACHED_BYTES * problem->team->threads;
+    const double pixels = (double)g->batch * npc_count(g->input) / npc_count(g->stride);
+    if (g->groups > 1 || pixels > FEW_VECTORS * problem->kernels->lanes) return channels;
+    const int64_t parts =
+        npc_ceil_div(channels, npc_max(FEWEST_CHANNELS, most / npc_max(1, channel_bytes)));
+    return npc_ceil_div(channels, parts);
+}
+
+/* Runs the phases for the job's input channels, of one group, as a problem of its own. */
+static npc_status run_part(const npc_conv_problem *problem, const job *j, npc_phase_run *run)
+{
+    npc_conv_geometry geometry = *problem->geometry;
+    npc_conv_arrays arrays = *problem->arrays;
+    npc_conv_problem part = *problem;
+    geometry.in_channels = j->channels;
+    arrays.x.data += j->first * arrays.x.stride[1];
+    if (arrays.add.data) arrays.add.data += j->first * arrays.add.stride[1];
+    if (arrays.bias)
+        arrays.bias = (const char *)arrays.bias + j->first * (int64_t)npc_dtype_size(part.dtype);
+    part.geometry = &geometry;
+    part.arrays = &arrays;
+    return run_phases(&part, j, run);
 }
 
 npc_status npc_phases_input_grad(npc_conv_problem *problem, npc_phase_run *run, int may_finish)
@@ -216,12 +288,19 @@ npc_status npc_phases_input_grad(npc_conv_problem *problem, npc_phase_run *run, 
     if (!phases.complete)
         status = npc_parallel_for(problem->team, g->batch * g->in_channels, 0, zero_plane, problem);
     const int64_t taps = phases.taps[0] * phases.taps[1] * phases.taps[2];
-    char *weight = npc_shared_workspace(problem, g->in_channels * npc_group_out(g) * taps *
-                                                     (int64_t)npc_dtype_size(problem->dtype));
-    if (!weight) status = NPC_NO_MEMORY;
-    if (status == NPC_OK) status = npc_phases_transpose_weight(&phases, problem, weight);
-    if (status == NPC_OK) status = run_phases(problem, &phases, run, weight);
-    free(weight);
+    const int64_t channel = npc_group_out(g) * taps * (int64_t)npc_dtype_size(problem->dtype);
+    const int64_t at_once = channels_at_once(problem, channel);
+    job j = {.phases = &phases, .problem = problem};
+    j.to = npc_shared_workspace(problem, g->groups * at_once * channel);
+    if (!j.to) status = NPC_NO_MEMORY;
+    for (; j.first < npc_group_in(g) && status == NPC_OK; j.first += at_once) {
+        j.channels = npc_min(at_once, npc_group_in(g) - j.first);
+        status = transpose_weight(&j, problem->team);
+        if (status == NPC_OK)
+            status = at_once < npc_group_in(g) ? run_part(problem, &j, run)
+                                               : run_phases(problem, &j, run);
+    }
+    free(j.to);
     npc_phases_free(&phases);
     return status;
 }

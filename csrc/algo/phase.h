@@ -57,14 +57,6 @@ typedef struct npc_phases {
 npc_status npc_phases_find(npc_phases *phases, const npc_conv_geometry *g);
 void npc_phases_free(npc_phases *phases);
 
-/* The weights of every phase, each (groups * in, out, taps), for elements of 4 or 8 bytes: fills
- * taps[0] * taps[1] * taps[2] * groups * in * out of them. */
-npc_status npc_phases_transpose_weight(const npc_phases *phases, const npc_conv_problem *problem,
-                                       char *to);
-/* Where those of the phase with these numbers are. */
-char *npc_phases_weight(const npc_phases *phases, const npc_conv_problem *problem, char *weight,
-                        const int64_t index[NPC_SPATIAL]);
-
 /* Where a phase's results belong in the input's gradient. */
 npc_array npc_phase_target(const npc_conv_problem *problem, const npc_phase f[NPC_SPATIAL]);
 
