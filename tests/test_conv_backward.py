@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import ConvCase, Form, conv_cases, make
 from tolerance import assert_close, assert_same_bits, assert_same_values, tolerance
-from variants import CONV_VARIANTS, name
+from variants import CONV_VARIANTS, ISAS, name
 
 import npconv
 from npconv import reference
@@ -172,6 +172,42 @@ def test_every_count_of_channels(channels: int, dtype: str) -> None:
 def test_every_count_of_leftover_pixels(width: int, dtype: str) -> None:
     case = ConvCase(2, 1, 10, 3, (1, width), (1, 3), padding=1, dtype=dtype, seed=width)
     check_exact(replace(case, x_form=Form(dtype), grad_form=Form(dtype)))
+
+
+# Columns are added band by band of the image where threads would have nothing to do, and block by
+# block of the pixels: high, strided, dilated, wide with many channels, of several groups.
+BANDS = {
+    "high": ((3, 61, 43), (80, 3, 3), {"padding": 1}),
+    "stride 2": ((3, 120, 21), (160, 5, 5), {"stride": 2, "padding": 2}),
+    "stride 3": ((2, 150, 31), (300, 3, 4), {"stride": 3}),
+    "dilation": ((3, 99, 41), (60, 3, 3), {"dilation": 2, "padding": 3}),
+    "wide": ((57, 7, 301), (9, 3, 3), {}),
+    "groups": ((4, 70, 50), (64, 3, 3), {"groups": 2}),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", BANDS)
+def test_bands_and_blocks_of_columns(layer: str, dtype: str) -> None:
+    (channels, height, width), (filters, *kernel), settings = BANDS[layer]
+    rng = np.random.default_rng(3)
+    x = rng.integers(-9, 10, (2, channels, height, width)).astype(dtype)
+    weight = rng.integers(-9, 10, (filters, channels // settings.get("groups", 1), *kernel))
+    weight = weight.astype(dtype)
+    y = reference.conv2d(x, weight, **settings)
+    grad = rng.integers(-9, 10, y.shape).astype(dtype)
+    options: dict[str, Any] = {**settings, "algorithm": "im2col"}
+    right = reference.conv2d_input_grad(grad, weight, x.shape, **settings)
+    numbers = rng.standard_normal(y.shape).astype(dtype)
+    for isa in ISAS:
+        options["isa"] = isa
+        assert_same_values(npconv.conv2d_input_grad(grad, weight, x.shape, **options), right)
+        one = npconv.conv2d_input_grad(numbers, weight, x.shape, **options, num_threads=1)
+        for threads in (2, 3, 7):
+            options["num_threads"] = threads
+            image = npconv.conv2d_input_grad(numbers[1:], weight, (1, *x.shape[1:]), **options)
+            assert_same_bits(image, one[1:], f"{isa}, {threads} threads")
+        del options["num_threads"]
 
 
 @given(conv_cases(largest_channels=2, largest_size=8), st.tuples(*[st.booleans()] * 3))

@@ -92,6 +92,36 @@ void npc_column_rows(const npc_window *window, int64_t tap, int64_t line, int64_
                         npc_axis_source(&axis[1], h + begin, th) * window->source->stride[3];
 }
 
+void npc_columns_add_lines(const npc_kernels *kernels, const npc_window *window, int64_t tap,
+                           int64_t taps, const npc_column_block *block, const char *from,
+                           int64_t from_stride, char *plane)
+{
+    const npc_axis *axis = window->axis;
+    const npc_array *s = window->source;
+    const int64_t size = (int64_t)npc_dtype_size(kernels->dtype), columns = block->columns;
+    npc_spread_tap list[NPC_COLUMN_TAPS];
+    npc_add_taps_args args = {.from_stride = from_stride,
+                              .count = columns,
+                              .tap = list,
+                              .row_stride_bytes = npc_axis_step_bytes(&axis[1], s->stride[3]),
+                              .step = npc_axis_step_bytes(&axis[2], s->stride[4]) / size};
+    for (int64_t end = tap + taps; tap < end; tap += args.taps) {
+        const int64_t first = tap % axis[2].taps;
+        args.taps = npc_min(npc_min(axis[2].taps - first, NPC_COLUMN_TAPS), end - tap);
+        npc_column_taps(window, first, args.taps, block->column, columns, list);
+        for (int64_t line = 0; line < block->lines;) {
+            npc_column_lines found;
+            npc_column_rows(window, tap, block->line + line, block->lines - line, &found);
+            args.rows = found.end - found.begin;
+            args.from = from + (line + found.begin) * columns * size;
+            args.to = plane + found.offset;
+            if (args.rows > 0) npc_run_add_taps(kernels, &args);
+            line += found.lines;
+        }
+        from += args.taps * from_stride * size;
+    }
+}
+
 void npc_spread_converted(const npc_window *window, const npc_spread_args *args)
 {
     const npc_array *s = window->source;

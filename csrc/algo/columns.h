@@ -23,6 +23,11 @@ enum { NPC_COLUMN_TAPS = 16 };
 void npc_column_taps(const npc_window *window, int64_t tap, int64_t taps, int64_t column,
                      int64_t columns, npc_spread_tap *list);
 
+/* A rectangle of pixels; lines are counted through the slices. */
+typedef struct npc_column_block {
+    int64_t line, lines, column, columns;
+} npc_column_block;
+
 /* The first rows of pixels of [line, line + lines), which are counted through the slices, that
  * belong to one slice. */
 typedef struct npc_column_lines {
@@ -32,6 +37,13 @@ typedef struct npc_column_lines {
 } npc_column_lines;
 void npc_column_rows(const npc_window *window, int64_t tap, int64_t line, int64_t lines,
                      npc_column_lines *found);
+
+/* Adds `taps` rows of the column matrix, from tap `tap` on, to the plane they came from, tap after
+ * tap. Of each there are the block's pixels, line after line, from `from` on `from_stride` elements
+ * apart. In the plane, pixels of a row are a multiple of an element apart. */
+void npc_columns_add_lines(const npc_kernels *kernels, const npc_window *window, int64_t tap,
+                           int64_t taps, const npc_column_block *block, const char *from,
+                           int64_t from_stride, char *plane);
 
 /* Whether image and matrix follow plane by plane, without gaps. */
 int npc_columns_are_planes(const npc_conv_geometry *g, const npc_window *window,

@@ -29,30 +29,11 @@ typedef struct job {
 /* The rows of a channel, to where its plane is. */
 static void add_rows(const job *j, const char *from, char *plane)
 {
-    const npc_window *window = &j->window;
-    const npc_axis *axis = window->axis;
-    const npc_array *image = j->image;
-    const int64_t lines = axis[0].pixels * axis[1].pixels, count = axis[2].pixels;
-    npc_spread_tap list[NPC_COLUMN_TAPS];
-    npc_add_taps_args args = {.from_stride = j->cols->stride[1] / j->size,
-                              .count = count,
-                              .tap = list,
-                              .row_stride_bytes = npc_axis_step_bytes(&axis[1], image->stride[3]),
-                              .step = npc_axis_step_bytes(&axis[2], image->stride[4]) / j->size};
-    for (int64_t tap = 0; tap < window->taps; tap += args.taps) {
-        args.taps = npc_min(axis[2].taps - tap % axis[2].taps, NPC_COLUMN_TAPS);
-        npc_column_taps(window, tap % axis[2].taps, args.taps, 0, count, list);
-        const char *rows = from + tap * j->cols->stride[1];
-        for (int64_t line = 0; line < lines;) {
-            npc_column_lines found;
-            npc_column_rows(window, tap, line, lines - line, &found);
-            args.rows = found.end - found.begin;
-            args.from = rows + (line + found.begin) * count * j->size;
-            args.to = plane + found.offset;
-            if (args.rows > 0) npc_run_add_taps(j->kernels, &args);
-            line += found.lines;
-        }
-    }
+    const npc_axis *axis = j->window.axis;
+    const npc_column_block all = {.lines = axis[0].pixels * axis[1].pixels,
+                                  .columns = axis[2].pixels};
+    npc_columns_add_lines(j->kernels, &j->window, 0, j->window.taps, &all, from,
+                          j->cols->stride[1] / j->size, plane);
 }
 
 /* Likewise, of a matrix of any dtype and strides. */

@@ -7,6 +7,7 @@
  * would take longer than all the rest, the transposed gradient is multiplied with the weights as
  * they are, a few images at a time: the same sums, to the bit, as rows.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,14 +29,24 @@ static npc_status forward(npc_conv_problem *problem)
     return npc_implicit_gemm_run(&gemm, problem->team);
 }
 
-enum { STAGE_ROWS = 512, PANEL_BYTES = 640 * 1024 };
+enum {
+    STAGE_ROWS = 512,
+    STAGE_BYTES = 512 * 1024, /* of columns, added to the image while they are in cache */
+    PANEL_BYTES = 640 * 1024,
+    PIECES_PER_THREAD = 3,
+    BAND_OVERLAPS = 8 /* that a band is high, at least: pixels there are multiplied twice */
+};
+#define MAX_PIECE_FLOPS 6e8
 
 typedef struct job {
     npc_conv_problem *problem;
-    npc_window columns; /* where columns are added: taps over dx */
-    npc_window grad;    /* dy's own pixels, one tap each */
+    npc_window window; /* where columns are added: taps over dx */
+    npc_window grad;   /* dy's own pixels, one tap each */
     int64_t size, taps, depth, blocks, panel_blocks;
-    int64_t channel_step, channel_parts; /* channels of a piece; pieces of a group */
+    int64_t channel_step, channel_parts; /* channels of a piece; parts of a group */
+    int64_t lines, columns;              /* of pixels that are staged at a time */
+    int64_t bands;                       /* of an image's rows, each a piece */
+    int64_t stage_rows, pitch;           /* elements from row to row */
     int vecs;
     char *weight; /* (groups, C/groups * taps, K/groups), or NULL, and there are */
     char *rows;   /* (groups, images * pixels, C/groups * taps), of the images from first_image */
@@ -65,7 +76,7 @@ static npc_status transpose_weight(void *context, int64_t piece, void *scratch)
     return NPC_OK;
 }
 
-/* Columns of rows [begin, end) of a group for one tile, into the stage. */
+/* Columns of rows [begin, end) of a group for one tile, to their place in the stage. */
 static void multiply(const job *j, npc_packer *packer, int64_t group, int64_t begin, int64_t end,
                      char *panel, char *stage)
 {
@@ -75,7 +86,7 @@ static void multiply(const job *j, npc_packer *packer, int64_t group, int64_t be
     npc_panel_tile panel_tile = {.packer = packer,
                                  .panel = panel,
                                  .c = stage,
-                                 .c_stride_bytes = NPC_MAX_TILE * j->size,
+                                 .c_stride_bytes = j->pitch * j->size,
                                  .vecs = tile->vecs,
                                  .last_lanes = tile->count - (tile->vecs - 1) * kernels->lanes};
     npc_panel_product product = {
@@ -159,7 +170,7 @@ static npc_status multiply_rows(job *j)
     return status == NPC_OK ? npc_implicit_gemm_run(&gemm, p->team) : status;
 }
 
-/* Columns of rows [begin, end) of a group for one tile, which are there, into the stage. */
+/* Columns of rows [begin, end) of a group for some pixels, which are there, into the stage. */
 static void take_rows(const job *j, int64_t image, int64_t group, int64_t begin, int64_t end,
                       int64_t pixel, int64_t count, char *stage)
 {
@@ -171,59 +182,153 @@ static void take_rows(const job *j, int64_t image, int64_t group, int64_t begin,
         .rows = count,
         .cols = end - begin,
         .to = stage,
-        .to_stride = NPC_MAX_TILE,
+        .to_stride = j->pitch,
     };
     npc_run_transpose(j->problem->kernels, &args);
+}
+
+/* What a piece adds to: some channels of a group of an image, and a band of rows of them. */
+typedef struct place {
+    int64_t image, group;
+    int64_t begin, end;      /* rows of the column matrix */
+    npc_window window;       /* whose source is the band */
+    int64_t line, lines_end; /* rows of pixels that reach the band */
+    char *plane;             /* of the group's first channel: where the band starts */
+} place;
+
+static place find_place(const job *j, int64_t piece)
+{
+    const npc_conv_geometry *g = j->problem->geometry;
+    const npc_array *x = &j->problem->arrays->x;
+    const int64_t in = npc_group_in(g), band = piece % j->bands;
+    const int64_t part = piece / j->bands % j->channel_parts;
+    const int64_t rest = piece / j->bands / j->channel_parts;
+    const int64_t top = npc_split(g->input[1], j->bands, band);
+    const int64_t bottom = npc_split(g->input[1], j->bands, band + 1);
+    place p = {.image = rest / g->groups, .group = rest % g->groups, .window = j->window};
+    npc_axis *axis = &p.window.axis[1];
+    p.begin = part * j->channel_step * j->taps;
+    p.end = npc_min(in, (part + 1) * j->channel_step) * j->taps;
+    p.plane = x->data + (j->first_image + p.image) * x->stride[0] + p.group * in * x->stride[1] +
+              top * x->stride[3];
+    p.lines_end = g->output[0] * g->output[1];
+    if (j->bands > 1) {
+        axis->extent = bottom - top;
+        axis->first -= top;
+        p.line = p.lines_end;
+        p.lines_end = 0;
+        for (int64_t tap = 0; tap < axis->taps; tap++) {
+            int64_t begin, end;
+            npc_axis_valid(axis, tap, &begin, &end);
+            if (begin >= end) continue;
+            p.line = npc_min(p.line, begin);
+            p.lines_end = npc_max(p.lines_end, end);
+        }
+    }
+    for (int64_t c = p.begin / j->taps; c < p.end / j->taps; c++)
+        npc_zero_plane(x, p.plane + c * x->stride[1], g->input[0], bottom - top, g->input[2],
+                       j->size);
+    return p;
+}
+
+/* Rows [begin, end) of a block's pixels, from the stage to the band. */
+static void add_block(const job *j, const place *p, const npc_column_block *block, int64_t begin,
+                      int64_t end, const char *stage)
+{
+    const npc_kernels *kernels = j->problem->kernels;
+    const npc_array *x = &j->problem->arrays->x;
+    const int by_lines = x->stride[4] % j->size == 0;
+    int64_t taps;
+    for (int64_t row = begin; row < end; row += taps) {
+        const int64_t tap = row % j->taps;
+        const char *from = stage + (row - begin) * j->pitch * j->size;
+        char *plane = p->plane + row / j->taps * x->stride[1];
+        taps = by_lines ? npc_min(j->taps - tap, end - row) : 1;
+        if (by_lines)
+            npc_columns_add_lines(kernels, &p->window, tap, taps, block, from, j->pitch, plane);
+        else
+            npc_columns_add(kernels, &p->window, tap,
+                            block->line * p->window.axis[2].pixels + block->column,
+                            block->lines * block->columns, from, plane);
+    }
 }
 
 static npc_status run_piece(void *context, int64_t piece, void *scratch)
 {
     const job *j = context;
-    const npc_conv_geometry *g = j->problem->geometry;
-    const npc_array *x = &j->problem->arrays->x;
-    const int64_t in = npc_group_in(g), parts = j->channel_parts;
-    const int64_t image = piece / (g->groups * parts), group = piece / parts % g->groups;
-    const int64_t c_begin = piece % parts * j->channel_step;
-    const int64_t c_end = npc_min(in, c_begin + j->channel_step);
-    const int64_t lanes = (int64_t)j->problem->kernels->lanes * j->vecs;
+    const int64_t width = j->grad.axis[2].pixels, kernel_lanes = j->problem->kernels->lanes;
+    const int64_t lanes = kernel_lanes * j->vecs;
     char *cursor = scratch;
     npc_tile *tile = npc_scratch_take(&cursor, sizeof *tile);
     npc_packer packer = {.kernels = j->problem->kernels, .window = &j->grad, .tile = tile};
     packer.segments = npc_scratch_take(&cursor, npc_panel_table_bytes(&j->grad));
-    char *stage = npc_scratch_take(&cursor, (size_t)(STAGE_ROWS * NPC_MAX_TILE * j->size));
-    char *group_plane =
-        x->data + (j->first_image + image) * x->stride[0] + group * in * x->stride[1];
+    char *stage = npc_scratch_take(&cursor, (size_t)(j->stage_rows * j->pitch * j->size));
+    const place p = find_place(j, piece);
 
-    for (int64_t c = c_begin; c < c_end; c++)
-        npc_zero_plane(x, group_plane + c * x->stride[1], g->input[0], g->input[1], g->input[2],
-                       j->size);
-    for (int64_t p = 0; p < j->grad.pixels; p += lanes) {
-        const int64_t count = npc_min(lanes, j->grad.pixels - p);
-        if (j->weight) {
-            npc_tile_set(tile, &j->grad, image * j->grad.pixels + p, count,
-                         j->problem->kernels->lanes);
-            packer.tap_begin = packer.tap_end = 0;
-        }
-        for (int64_t row = c_begin * j->taps; row < c_end * j->taps; row += STAGE_ROWS) {
-            const int64_t end = npc_min(row + STAGE_ROWS, c_end * j->taps);
-            if (j->weight)
-                multiply(j, &packer, group, row, end, cursor, stage);
-            else
-                take_rows(j, image, group, row, end, p, count, stage);
-            for (int64_t k = row; k < end; k++)
-                npc_columns_add(j->problem->kernels, &j->columns, k % j->taps, p, count,
-                                stage + (k - row) * NPC_MAX_TILE * j->size,
-                                group_plane + k / j->taps * x->stride[1]);
+    /* Blocks lie on a grid of the whole image, for that decides the order of summation. */
+    for (int64_t line = p.line - p.line % j->lines; line < p.lines_end; line += j->lines) {
+        npc_column_block block = {.line = npc_max(line, p.line)};
+        block.lines = npc_min(line + j->lines, p.lines_end) - block.line;
+        for (; block.column < width; block.column += j->columns) {
+            block.columns = npc_min(j->columns, width - block.column);
+            const int64_t first = block.line * width + block.column;
+            const int64_t pixels = block.lines * block.columns;
+            for (int64_t row = p.begin; row < p.end; row += STAGE_ROWS) {
+                const int64_t end = npc_min(row + STAGE_ROWS, p.end);
+                for (int64_t i = 0; i < pixels; i += lanes) {
+                    const int64_t count = npc_min(lanes, pixels - i);
+                    char *to = stage + i * j->size;
+                    if (!j->weight) {
+                        take_rows(j, p.image, p.group, row, end, first + i, count, to);
+                        continue;
+                    }
+                    npc_tile_set(tile, &j->grad, p.image * j->grad.pixels + first + i, count,
+                                 (int)kernel_lanes);
+                    packer.tap_begin = packer.tap_end = 0;
+                    multiply(j, &packer, p.group, row, end, cursor, to);
+                }
+                add_block(j, &p, &block, row, end, stage);
+            }
         }
     }
     return NPC_OK;
 }
 
+/* The block of pixels that is staged, a function of an image's geometry. */
+static void plan_stage(job *j)
+{
+    const npc_axis *axis = j->grad.axis;
+    const int64_t lines = axis[0].pixels * axis[1].pixels, lanes = j->problem->kernels->lanes;
+    j->stage_rows = npc_min(STAGE_ROWS, j->channel_step * j->taps);
+    const int64_t pixels = npc_max(NPC_MAX_TILE, STAGE_BYTES / (j->stage_rows * j->size));
+    j->columns = npc_ceil_div(axis[2].pixels, npc_ceil_div(axis[2].pixels, pixels));
+    j->lines = j->columns < axis[2].pixels ? 1 : npc_min(lines, pixels / j->columns);
+    j->pitch = npc_ceil_div(j->lines * j->columns, lanes) * lanes;
+}
+
+/* Bands, where images and channels are too few to be shared out, or a piece would take long. */
+static void plan_bands(job *j)
+{
+    const npc_conv_geometry *g = j->problem->geometry;
+    const int64_t threads = j->problem->team->threads;
+    const int64_t pieces = j->images * g->groups * j->channel_parts;
+    const int64_t overlap = (g->kernel[1] - 1) * g->dilation[1] + 1;
+    const double flops = npc_conv_flops(g) / (double)(g->batch * g->groups * j->channel_parts);
+    double wanted = 1 + flops / MAX_PIECE_FLOPS;
+    j->bands = 1;
+    if (g->input[0] > 1 || g->output[0] > 1) return;
+    if (threads > 1 && pieces < threads * PIECES_PER_THREAD)
+        wanted = fmax(wanted, (double)npc_ceil_div(threads * PIECES_PER_THREAD, pieces));
+    const int64_t most = npc_max(1, g->input[1] / overlap / BAND_OVERLAPS);
+    j->bands = wanted < (double)most ? (int64_t)wanted : most;
+}
+
 static npc_status add_columns(job *j, size_t scratch)
 {
     const npc_conv_geometry *g = j->problem->geometry;
-    return npc_parallel_for(j->problem->team, j->images * g->groups * j->channel_parts, scratch,
-                            run_piece, j);
+    plan_bands(j);
+    return npc_parallel_for(j->problem->team, j->images * g->groups * j->channel_parts * j->bands,
+                            scratch, run_piece, j);
 }
 
 static npc_status by_columns(job *j, size_t scratch)
@@ -271,14 +376,15 @@ static npc_status input_grad(npc_conv_problem *problem)
              .taps = npc_volume(g->kernel),
              .depth = npc_group_out(g)};
 
-    npc_window_forward(&j.columns, g, &problem->arrays->x, problem->dtype);
+    npc_window_forward(&j.window, g, &problem->arrays->x, problem->dtype);
     j.grad = (npc_window){.source = &problem->arrays->y, .dtype = problem->dtype};
     for (int i = 0; i < NPC_SPATIAL; i++)
         j.grad.axis[i] = (npc_axis){
             .extent = g->output[i], .pixels = g->output[i], .step = 1, .taps = 1, .spacing = 1};
     npc_window_finish(&j.grad);
-    j.channel_step = npc_max(1, STAGE_ROWS / j.taps);
+    j.channel_step = npc_min(in, npc_max(1, STAGE_ROWS / j.taps));
     j.channel_parts = npc_ceil_div(in, j.channel_step);
+    plan_stage(&j);
     j.vecs = npc_choose_tile_vecs(problem->kernels, STAGE_ROWS, j.grad.pixels);
     j.blocks = npc_depth_blocks(j.depth);
     const int64_t block_bytes =
@@ -287,7 +393,7 @@ static npc_status input_grad(npc_conv_problem *problem)
 
     const size_t scratch =
         npc_round_up(sizeof(npc_tile), 64) + npc_round_up(npc_panel_table_bytes(&j.grad), 64) +
-        (size_t)(STAGE_ROWS * NPC_MAX_TILE * j.size) + (size_t)(j.panel_blocks * block_bytes) + 64;
+        (size_t)(j.stage_rows * j.pitch * j.size) + (size_t)(j.panel_blocks * block_bytes) + 64;
     return npc_im2col_has_few_pixels(g) ? by_rows(&j, scratch) : by_columns(&j, scratch);
 }
 
