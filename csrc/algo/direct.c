@@ -72,4 +72,4 @@ static const char *declines(const npc_conv_problem *problem)
 
 const npc_conv_algorithm npc_conv_direct = {
     "direct", declines, run,          npc_direct_features,
-    NULL,     NULL,     {3, 3, 1.05}, {0, 0, NPC_WEIGHT_GRAD_ONCE}};
+    NULL,     NULL,     {3, 3, 1.05}, {0, NPC_DIRECT_INPUT_GRAD_ONCE, NPC_WEIGHT_GRAD_ONCE}};

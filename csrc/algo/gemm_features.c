@@ -16,13 +16,16 @@ enum {
     WEIGHTS,    /* weights that UK1 broadcasts, once for each tile */
     FAR,        /* weights that come from beyond the cache, once for each few tiles */
     PACKED,     /* stretches of a panel row packed by vector loads */
-    GATHERED,   /* panel elements packed one by one */
+    GATHERED,   /* panel elements packed one by one; of an input gradient what else is moved so */
     SEGMENTS,   /* of the packing table; lines of columns added */
     TILES,      /* of pixels, for each group */
     RESULTS,    /* elements stored */
     SCATTERED,  /* elements stored again, to where they belong */
-    PREPARED    /* elements of transposed weights */
+    PREPARED    /* elements of weights that are transposed, or of columns */
 };
+
+_Static_assert(NPC_DIRECT_INPUT_GRAD_ONCE == (1u << CALL | 1u << GATHERED | 1u << PREPARED),
+               "what a call counts once");
 
 #define NEAR_BYTES 1e6 /* of weights, that stay near from tile to tile */
 
@@ -135,7 +138,9 @@ static void count_phases(const npc_conv_problem *problem, double *feature)
     feature[CALL] = phases;
     feature[RESULTS] = (double)g->in_channels * pixels;
     if (steps > 1) feature[SCATTERED] = feature[RESULTS];
-    feature[PREPARED] = (double)g->in_channels * p.channels * npc_count(g->kernel);
+    /* The taps of a phase are picked one by one, if they are not the kernel's. */
+    feature[steps > 1 && npc_count(g->kernel) > 1 ? GATHERED : PREPARED] =
+        (double)g->in_channels * p.channels * npc_count(g->kernel);
 }
 
 int npc_im2col_has_few_pixels(const npc_conv_geometry *g)
@@ -165,6 +170,12 @@ static void count_columns(const npc_conv_problem *problem, double *feature)
     feature[SCATTERED] = p.groups * p.rows * p.pixels;
     feature[SEGMENTS] = p.groups * columns * (double)g->output[0] * (double)g->output[1];
     feature[PREPARED] = p.groups * p.channels * (by_rows ? pixels : columns);
+    if (by_rows) { /* weights are the panel */
+        const double weights = p.channels * columns;
+        feature[PREPARED] += feature[SCATTERED];
+        if (weights * size_of(problem) > NEAR_BYTES) feature[FAR] += p.groups * weights;
+    }
+    if (g->stride[2] > 2) feature[GATHERED] = feature[SCATTERED];
 }
 
 static void count_weight_grad(const npc_conv_problem *problem, int by_vectors, double *feature)

@@ -4,6 +4,8 @@
 
 #include "../plan/conv_plan.h"
 
+/* Bits of the features that a call of direct's input gradient counts once: the weights' copy. */
+#define NPC_DIRECT_INPUT_GRAD_ONCE 0x841u
 void npc_direct_features(const npc_conv_problem *problem, double *feature);
 void npc_im2col_features(const npc_conv_problem *problem, double *feature);
 
