@@ -11,6 +11,7 @@ from npconv.checks import Array
 from npconv.inference import operations as op
 from npconv.inference.graph import INPUT, Graph, Node
 from npconv.inference.operations import Shape
+from npconv.inference.slices import Segment
 
 _ALIGNMENT = 64
 
@@ -25,43 +26,91 @@ class Place:
 
 @dataclass
 class Layout:
-    """Offsets in bytes of the arrays, and how much memory they take together."""
+    """Offsets in bytes of the arrays, and how much memory they take together.
+
+    `held` says of an array how many images it has room for, where those are not all.
+    """
 
     places: dict[int, Place]
+    held: dict[int, int]
     offsets: dict[int, int]
     nbytes: int
 
-    def views(self, shapes: dict[int, Shape], dtype: np.dtype[np.generic]) -> list[Array | None]:
-        """Allocate the block and return each value's array in it; None for the input."""
+    def block(self) -> Array:
+        """Allocate the memory."""
         block = np.empty(self.nbytes + _ALIGNMENT, np.uint8)
-        block = block[-block.ctypes.data % _ALIGNMENT :]
-        views: list[Array | None] = [None] * (max(shapes) + 1)
-        for value, place in self.places.items():
-            offset, shape = self.offsets[place.owner], shapes[place.owner]
-            size = math.prod(shape) * dtype.itemsize
-            whole = block[offset : offset + size].view(dtype).reshape(shape)
-            mine = shapes[value]
-            if len(mine) != len(shape):
-                views[value] = whole.reshape(mine)
-            else:
-                first = place.first_channel
-                views[value] = whole[:, first : first + mine[1]]
-        return views
+        return block[-block.ctypes.data % _ALIGNMENT :]
+
+    def view(
+        self,
+        value: int,
+        block: Array,
+        shapes: dict[int, Shape],
+        dtype: np.dtype[np.generic],
+        images: slice | None,
+    ) -> Array:
+        """Return a value's array for those images of the batch, or for all."""
+        place = self.places[value]
+        shape, mine = shapes[place.owner], shapes[value]
+        if images is not None and place.owner in self.held:
+            shape = (self.held[place.owner], *shape[1:])
+            images = slice(0, images.stop - images.start)
+        size = math.prod(shape) * dtype.itemsize
+        offset = self.offsets[place.owner]
+        whole = block[offset : offset + size].view(dtype).reshape(shape)
+        if images is not None:
+            whole = whole[images]
+            mine = (len(whole), *mine[1:])
+        if len(mine) != len(shape) or len(mine) < 2:
+            return whole.reshape(mine)
+        first = place.first_channel
+        return whole[:, first : first + mine[1]]
 
 
-def lay_out(graph: Graph, shapes: dict[int, Shape], itemsize: int) -> Layout:
+def lay_out(
+    graph: Graph, shapes: dict[int, Shape], itemsize: int, segments: list[Segment]
+) -> Layout:
     """Give each value its place."""
+    homes = _homes(graph, segments)
     places = {node.output: Place(node.output, 0) for node in graph.nodes}
     _share_joined(graph, shapes, places)
     _share_flattened(graph, places)
-    _replace_in_place(graph, places)
-    lives = _lives(graph, places)
-    sizes = {
-        owner: -(-math.prod(shapes[owner]) * itemsize // _ALIGNMENT) * _ALIGNMENT for owner in lives
-    }
+    _replace_in_place(graph, shapes, places)
+    held = _held(places, homes)
+    lives = _lives(graph, places, held, segments)
+    sizes = {}
+    for owner in lives:
+        size = math.prod(shapes[owner]) * itemsize
+        if owner in held:
+            size = size // shapes[owner][0] * held[owner]
+        sizes[owner] = -(-size // _ALIGNMENT) * _ALIGNMENT
     offsets = _pack(lives, sizes)
     end = max((offsets[owner] + sizes[owner] for owner in offsets), default=0)
-    return Layout(places, offsets, end)
+    return Layout(places, held, offsets, end)
+
+
+def _homes(graph: Graph, segments: list[Segment]) -> dict[int, Segment]:
+    """For the values that only one sliced segment touches, that segment."""
+    homes: dict[int, Segment] = {}
+    strangers = {graph.output, INPUT}
+    for segment in segments:
+        for node in graph.nodes[segment.first : segment.stop]:
+            for value in (*node.inputs, node.output):
+                if segment.images is None or homes.setdefault(value, segment) != segment:
+                    strangers.add(value)
+    return {value: segment for value, segment in homes.items() if value not in strangers}
+
+
+def _held(places: dict[int, Place], homes: dict[int, Segment]) -> dict[int, int]:
+    """For the arrays with nothing in them that outlives a slice, the images of a slice."""
+    found: dict[int, set[Segment | None]] = {}
+    for value, place in places.items():
+        found.setdefault(place.owner, set()).add(homes.get(value))
+    held = {}
+    for owner, (home, *others) in found.items():
+        if not others and home is not None and home.images is not None:
+            held[owner] = home.images
+    return held
 
 
 def _share_joined(graph: Graph, shapes: dict[int, Shape], places: dict[int, Place]) -> None:
@@ -96,7 +145,7 @@ def _share_flattened(graph: Graph, places: dict[int, Place]) -> None:
             _move(places, node.output, source, 0)
 
 
-def _replace_in_place(graph: Graph, places: dict[int, Place]) -> None:
+def _replace_in_place(graph: Graph, shapes: dict[int, Shape], places: dict[int, Place]) -> None:
     """Let results take the place of an operand that is read for the last time."""
     for node in graph.nodes:
         which = node.operation.replaces
@@ -105,14 +154,15 @@ def _replace_in_place(graph: Graph, places: dict[int, Place]) -> None:
         operand = node.inputs[which]
         if operand == INPUT or node.inputs.count(operand) > 1:
             continue
-        if places[node.output] != Place(node.output, 0) or places[operand] != Place(operand, 0):
+        owner = places[operand].owner
+        if places[node.output] != Place(node.output, 0) or shapes[operand] != shapes[owner]:
             continue
-        sharing = {value for value, place in places.items() if place.owner == operand}
+        sharing = {value for value, place in places.items() if place.owner == owner}
         if graph.output in sharing or _read_after(graph, node, sharing):
             continue
         if any(value in sharing for i, value in enumerate(node.inputs) if i != which):
             continue
-        _move(places, node.output, operand, 0)
+        _move(places, node.output, owner, 0)
 
 
 def _read_after(graph: Graph, node: Node, values: set[int]) -> bool:
@@ -120,14 +170,23 @@ def _read_after(graph: Graph, node: Node, values: set[int]) -> bool:
     return any(value in values for other in later for value in other.inputs)
 
 
-def _lives(graph: Graph, places: dict[int, Place]) -> dict[int, tuple[int, int]]:
+def _lives(
+    graph: Graph, places: dict[int, Place], held: dict[int, int], segments: list[Segment]
+) -> dict[int, tuple[int, int]]:
     """For each array, the first and the last node that touch it."""
     lives: dict[int, tuple[int, int]] = {}
-    for time, node in enumerate(graph.nodes):
-        for value in (*node.inputs, node.output):
-            if value != INPUT:
+    for segment in segments:
+        for time in range(segment.first, segment.stop):
+            node = graph.nodes[time]
+            for value in (*node.inputs, node.output):
+                if value == INPUT:
+                    continue
                 owner = places[value].owner
-                lives[owner] = (lives.get(owner, (time, time))[0], time)
+                start = stop = time
+                if owner not in held and segment.images is not None:
+                    start, stop = segment.first, segment.stop - 1  # other slices come and go
+                first, last = lives.get(owner, (start, stop))
+                lives[owner] = (min(first, start), max(last, stop))
     if graph.output != INPUT:
         owner = places[graph.output].owner
         lives[owner] = (lives[owner][0], len(graph.nodes))

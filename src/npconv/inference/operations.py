@@ -6,6 +6,7 @@ An operation knows the shape of its output, how many multiply-adds it takes, and
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
@@ -69,6 +70,11 @@ class Operation:
         raise NotImplementedError(f"{type(self).__name__} does not define step")
 
 
+@functools.cache
+def _conv2d_signature() -> inspect.Signature:
+    return inspect.signature(EXPLAINABLE["conv2d"].function)  # parses text, a millisecond
+
+
 @dataclass(eq=False)
 class Convolution(Operation):
     """conv2d; the second input, if there is one, is what is added."""
@@ -107,13 +113,12 @@ class Convolution(Operation):
         addend = site.inputs[1] if len(site.inputs) > 1 else None
         if addend is not None:
             settings["add"] = site.like(addend)
-        conv2d = EXPLAINABLE["conv2d"]
-        call = inspect.signature(conv2d.function).bind(
+        call = _conv2d_signature().bind(
             site.like(x), self.weight, self.bias, *self.geometry, **settings
         )
         call.apply_defaults()
         # Checks take longer than a small convolution, so they are done here, once.
-        run = forward_again(conv2d.prepare(2, **call.arguments))
+        run = forward_again(EXPLAINABLE["conv2d"].prepare(2, **call.arguments))
         if addend is None:
             return lambda memory: run(memory[x], memory[output], None)
         return lambda memory: run(memory[x], memory[output], memory[addend])

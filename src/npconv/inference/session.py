@@ -12,12 +12,13 @@ from npconv import prepared
 from npconv.checks import Array
 from npconv.inference import operations as op
 from npconv.inference.fold import fold
-from npconv.inference.graph import Graph, Node
-from npconv.inference.memory import Layout, Place, lay_out
-from npconv.inference.operations import Memory, Shape, Step
+from npconv.inference.operations import Shape
+from npconv.inference.plan import Plan
+from npconv.inference.slices import segments
 from npconv.inference.trace import is_known, trace
 from npconv.layers.container import Container
 from npconv.layers.layer import Layer
+from npconv.runtime import get_num_threads
 
 _KEPT_PLANS = 4
 
@@ -48,7 +49,7 @@ class Session:
         ]
         self._dtype = np.result_type(np.float32, *[weight.dtype for weight in weights])
         self._prepared: dict[Shape, dict[int, Any]] = {}
-        self._plans: OrderedDict[tuple[Shape, np.dtype[Any]], Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[Shape, np.dtype[Any], int], Plan] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, x: Array) -> Array:
@@ -84,88 +85,18 @@ class Session:
         return self._plan(input_shape, self._dtype)
 
     def _plan(self, shape: Shape, dtype: np.dtype[Any]) -> Plan:
-        key = (shape, dtype)
+        threads = get_num_threads()
+        key = (shape, dtype, threads)
         with self._lock:
             if key not in self._plans:
                 ready = self._prepared.get(shape[1:], {}) if dtype == self._dtype else {}
-                self._plans[key] = Plan(self.graph, shape, dtype, ready)
+                shapes = self.graph.shapes(shape)
+                parts = segments(self.graph, shapes, dtype.itemsize, ready, threads)
+                self._plans[key] = Plan(self.graph, shapes, dtype, ready, parts)
                 while len(self._plans) > _KEPT_PLANS:
                     self._plans.popitem(last=False)
             self._plans.move_to_end(key)
             return self._plans[key]
-
-
-class Plan:
-    """The steps for one shape and dtype of input, and the memory that they run in."""
-
-    def __init__(
-        self, graph: Graph, shape: Shape, dtype: np.dtype[Any], ready: dict[int, Any]
-    ) -> None:
-        self.shapes = graph.shapes(shape)
-        self.layout = lay_out(graph, self.shapes, dtype.itemsize)
-        self._output = graph.output
-        self._dtype = dtype
-        self._steps: list[Step] = []
-        for node in graph.nodes:
-            self._steps += _steps(node, self.shapes, dtype, self.layout, ready.get(node.output))
-        self._idle: list[list[Array | None]] = []  # pop and append are atomic
-
-    @property
-    def nbytes(self) -> int:
-        """How much memory a call works in."""
-        return self.layout.nbytes
-
-    def run(self, x: Array) -> Array:
-        """Run all steps."""
-        try:
-            memory: list[Any] = self._idle.pop()
-        except IndexError:
-            memory = self.layout.views(self.shapes, self._dtype)
-        memory[0] = x
-        for step in self._steps:
-            step(memory)
-        result: Array = memory[self._output].copy()
-        memory[0] = None
-        self._idle.append(memory)
-        return result
-
-
-def _steps(
-    node: Node, shapes: dict[int, Shape], dtype: np.dtype[Any], layout: Layout, ready: Any
-) -> list[Step]:
-    operation, places = node.operation, layout.places
-    if isinstance(operation, op.Flat):
-        source = places.get(node.inputs[0])
-        if source is not None and source.owner == places[node.output].owner:
-            return []
-    if isinstance(operation, op.Join):
-        return _copies(node, shapes, places)
-    if ready is not None:
-        assert isinstance(operation, op.Convolution)  # nothing else is prepared
-        operation = op.Convolution(
-            ready, operation.bias, operation.geometry, operation.options, operation.activation
-        )
-    return [operation.step(op.Site(node.inputs, node.output, shapes, dtype))]
-
-
-def _copies(node: Node, shapes: dict[int, Shape], places: dict[int, Place]) -> list[Step]:
-    """Copy what does not stand in the joined array already."""
-    home = places[node.output]
-    steps: list[Step] = []
-    first = 0
-    for value in node.inputs:
-        stop = first + shapes[value][1]
-        if places.get(value) != Place(home.owner, home.first_channel + first):
-            steps.append(_copy(value, node.output, slice(first, stop)))
-        first = stop
-    return steps
-
-
-def _copy(source: int, target: int, channels: slice) -> Step:
-    def run(memory: Memory) -> None:
-        memory[target][:, channels] = memory[source]
-
-    return run
 
 
 def _known_to_prepare(options: dict[str, Any]) -> dict[str, Any]:
