@@ -20,7 +20,10 @@
 
 /* In front of every block, in an aligned slot of its own. */
 typedef union header {
-    size_t capacity;
+    struct {
+        size_t capacity;
+        void *memory; /* as the C library gave it */
+    };
     char slot[ALIGNMENT];
 } header;
 
@@ -39,9 +42,11 @@ static header *remove_kept(int i)
     return block;
 }
 
+static void release(header *block) { free(block->memory); }
+
 static void drop_all(void)
 {
-    while (count) free(remove_kept(count - 1));
+    while (count) release(remove_kept(count - 1));
 }
 
 /* A forked child gets its pages by copying: what the parent keeps would cost it more than fresh
@@ -60,12 +65,15 @@ static void watch_forks(void)
     if (pthread_atfork(before_fork, in_parent, in_child) != 0) enabled = 0;
 }
 
+/* Aligned here and not by posix_memalign, which asks for more than it returns to the heap: the
+ * place that a result leaves would be too small for the next of its size, and the heap's end,
+ * where that goes instead, be given back to the system and taken anew by turns. */
 static header *allocate(size_t capacity)
 {
-    void *memory = NULL;
-    if (capacity > SIZE_MAX - 2 * sizeof(header)) return NULL;
-    const size_t total = sizeof(header) + capacity;
-    if (posix_memalign(&memory, ALIGNMENT, total) != 0) return NULL;
+    if (capacity > SIZE_MAX - sizeof(header) - ALIGNMENT) return NULL;
+    const size_t total = sizeof(header) + capacity + ALIGNMENT;
+    char *memory = malloc(total);
+    if (!memory) return NULL;
 #ifdef MADV_HUGEPAGE
     if (capacity >= HUGE_PAGES) {
         const uintptr_t first = ((uintptr_t)memory + 4095) & ~(uintptr_t)4095;
@@ -73,8 +81,9 @@ static header *allocate(size_t capacity)
         madvise((void *)first, end - first, MADV_HUGEPAGE); /* a wish; it may fail */
     }
 #endif
-    header *block = memory;
+    header *block = (header *)npc_round_up((uintptr_t)memory, ALIGNMENT);
     block->capacity = capacity;
+    block->memory = memory;
     return block;
 }
 
@@ -101,7 +110,7 @@ void npc_recycle_give(void *memory)
     header *block = (header *)memory - 1;
     const size_t capacity = block->capacity;
     if (capacity < NPC_RECYCLE_SMALLEST || capacity > NPC_RECYCLE_BYTES) {
-        free(block);
+        release(block);
         return;
     }
     header *dropped[NPC_RECYCLE_BLOCKS];
@@ -118,8 +127,8 @@ void npc_recycle_give(void *memory)
     }
     pthread_mutex_unlock(&lock);
     /* Giving pages back takes the system a while: not under the lock. */
-    for (int i = 0; i < drops; i++) free(dropped[i]);
-    if (!keep) free(block);
+    for (int i = 0; i < drops; i++) release(dropped[i]);
+    if (!keep) release(block);
 }
 
 size_t npc_recycle_capacity(const void *memory) { return ((const header *)memory - 1)->capacity; }
