@@ -1,7 +1,5 @@
 #include "bias_grad.h"
 
-#include <stdlib.h>
-
 #include "../core/dtype.h"
 #include "../plan/simple_plan.h"
 #include "panel.h"
@@ -159,7 +157,7 @@ npc_status npc_bias_grad_finish(npc_bias_grad *b, npc_team *team, npc_status sta
     else if (status == NPC_OK)
         status = npc_parallel_for(team, npc_ceil_div(channels, channels_a_piece(b)), scratch,
                                   sum_channels, b);
-    free(b->part);
+    npc_recycle_give(b->part);
     b->part = NULL;
     return status;
 }

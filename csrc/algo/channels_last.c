@@ -6,7 +6,6 @@
  */
 #include "channels_last.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "../core/scratch.h"
@@ -319,9 +318,9 @@ static npc_status run(npc_conv_problem *problem)
     }
     if (status == NPC_OK)
         status = npc_parallel_for(problem->team, j.blocks * j.unit_parts, j.scratch, run_piece, &j);
-    free(packed);
-    free(bias);
-    free(zeros);
+    npc_recycle_give(packed);
+    npc_recycle_give(bias);
+    npc_recycle_give(zeros);
     return status;
 }
 

@@ -4,7 +4,6 @@
  * turned round, whose input and output channels change places: the forward algorithms for this
  * layout compute it, the pixels of the result lying a stride apart.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "../plan/conv_cost.h"
@@ -215,7 +214,7 @@ static npc_status run(npc_conv_problem *problem)
         if (status == NPC_OK) status = run_part(problem, &parts[i], j.to);
     }
     problem->shared_bytes += held;
-    free(weight);
+    npc_recycle_give(weight);
     return status;
 }
 

@@ -3,7 +3,6 @@
 #include "depthwise.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { MOST_OWN_TAPS = 25 }; /* of the input gradient at stride 2 */
 
@@ -78,7 +77,7 @@ static npc_status input_grad(npc_conv_problem *problem)
                                      .finish = npc_finish_of(problem)};
     problem->finished = 1;
     const npc_status status = npc_depthwise_run(&depthwise, problem->team);
-    free(weight);
+    npc_recycle_give(weight);
     return status;
 }
 

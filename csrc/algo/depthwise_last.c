@@ -3,7 +3,6 @@
  * one.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../core/scratch.h"
@@ -242,7 +241,7 @@ static npc_status forward(npc_conv_problem *problem)
     const npc_status status = npc_parallel_for(
         problem->team, j.pieces, sizeof(memory) + (size_t)(RUN * STAGED * j.size) + copies + 192,
         run_piece, &j);
-    free(weight);
+    npc_recycle_give(weight);
     return status;
 }
 

@@ -6,7 +6,6 @@
  * before: micro-kernel UK4 needs one table of offsets for all of them, and no window is gathered.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../core/scratch.h"
@@ -327,8 +326,8 @@ static npc_status run(npc_conv_problem *problem)
         status =
             npc_parallel_for(problem->team, j.item_parts * j.unit_parts, scratch, run_piece, &j);
     }
-    free(packed);
-    free(bias);
+    npc_recycle_give(packed);
+    npc_recycle_give(bias);
     return status;
 }
 

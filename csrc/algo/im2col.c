@@ -8,7 +8,6 @@
  * they are, a few images at a time: the same sums, to the bit, as rows.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../plan/conv_plan.h"
@@ -342,7 +341,7 @@ static npc_status by_columns(job *j, size_t scratch)
     npc_status status = npc_parallel_for(
         problem->team, g->groups * npc_ceil_div(columns, TRANSPOSED_ROWS), 0, transpose_weight, j);
     if (status == NPC_OK) status = add_columns(j, scratch);
-    free(j->weight);
+    npc_recycle_give(j->weight);
     return status;
 }
 
@@ -362,8 +361,8 @@ static npc_status by_rows(job *j, size_t scratch)
         status = multiply_rows(j);
         if (status == NPC_OK) status = add_columns(j, scratch);
     }
-    free(j->rows);
-    free(j->pixels);
+    npc_recycle_give(j->rows);
+    npc_recycle_give(j->pixels);
     return status;
 }
 

@@ -9,7 +9,6 @@
  * of y for the weight: its pixels for the taps, the images for the channels, the channels of x for
  * the images. Tiles run over the pixels of all images; as sums are exact, they may be cut anywhere.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "../core/dtype.h"
@@ -322,7 +321,7 @@ npc_status npc_integer_conv(npc_conv_operation operation, const npc_conv_geometr
             status = npc_parallel_for(&team, j.groups * j.tiles * j.filter_blocks,
                                       (size_t)(j.block_filters * j.lanes * j.sum_bytes + steps),
                                       compute, &j);
-        free(j.filter);
+        npc_recycle_give(j.filter);
     }
     npc_simple_info(info, names[operation], j.kernels, &team);
     info->algorithm = "integer";

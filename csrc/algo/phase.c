@@ -300,7 +300,7 @@ npc_status npc_phases_input_grad(npc_conv_problem *problem, npc_phase_run *run, 
             status = at_once < npc_group_in(g) ? run_part(problem, &j, run)
                                                : run_phases(problem, &j, run);
     }
-    free(j.to);
+    npc_recycle_give(j.to);
     npc_phases_free(&phases);
     return status;
 }

@@ -1,6 +1,5 @@
 /* Partial sums of the weight gradient. How many there are depends on the geometry alone, and they
  * are added as a tree of fixed shape, so the bits do not depend on threads. */
-#include <stdlib.h>
 
 #include "weight_grad.h"
 
@@ -56,7 +55,7 @@ npc_status npc_weight_parts_finish(npc_weight_parts *p, npc_status status)
 {
     if (status == NPC_OK && p->parts > 1)
         status = npc_parallel_for(p->problem->team, stretches(p), 0, add_stretch, p);
-    free(p->partial);
+    npc_recycle_give(p->partial);
     p->partial = NULL;
     return status;
 }

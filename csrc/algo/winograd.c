@@ -13,7 +13,6 @@
  * order: channels in blocks of DEPTH_BLOCK, each from zero, so the choice shows in no bit.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "../core/scratch.h"
 #include "../plan/conv_plan.h"
@@ -349,7 +348,7 @@ static npc_status run(npc_conv_problem *p, int tile)
                                       sizeof(npc_winograd_block) + j.memory_bytes + own +
                                           j.product_bytes + 320,
                                       panel_piece, &j);
-        free(j.input);
+        npc_recycle_give(j.input);
     } else {
         const size_t block_bytes =
             sizeof(npc_winograd_block) + j.memory_bytes + j.input_bytes + j.product_bytes + 256;
@@ -365,7 +364,7 @@ static npc_status run(npc_conv_problem *p, int tile)
         }
         if (status == NPC_OK)
             status = npc_parallel_for(team, j.groups * j.blocks, block_bytes, block_piece, &j);
-        if (!j.prepared) free(j.weights);
+        if (!j.prepared) npc_recycle_give(j.weights);
     }
     return status;
 }

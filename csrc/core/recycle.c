@@ -1,4 +1,4 @@
-/* recycle.c: memory of results, kept for the next result.
+/* recycle.c: memory of results and workspaces, kept for the next ones.
  *
  * The system hands out memory page by page at first touch; for a result of 50 MB this takes as
  * long as computing it. So blocks that come back wait here, few and not large in all, for a

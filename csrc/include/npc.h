@@ -354,8 +354,9 @@ int npc_max_threads(void); /* usable cores */
 int npc_get_num_threads(void);
 void npc_set_num_threads(int num_threads);
 
-/* Memory for results, aligned to 64 bytes. Blocks from a size on that are given back wait for what
- * they fit, so many in the process; none in a forked child at first. Callable from any thread. */
+/* Memory for results and shared workspace, aligned to 64 bytes. Blocks from a size on that are
+ * given back wait for what they fit, so many in the process; none in a forked child at first.
+ * Callable from any thread. */
 #define NPC_RECYCLE_SMALLEST ((size_t)256 << 10) /* the C library keeps smaller ones by itself */
 #define NPC_RECYCLE_BLOCKS 32
 #define NPC_RECYCLE_BYTES ((size_t)64 << 20)

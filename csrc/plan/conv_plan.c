@@ -1,7 +1,5 @@
 #include "conv_plan.h"
 
-#include <stdlib.h>
-
 #include "../algo/bias_grad.h"
 #include "../algo/finish.h"
 #include "../core/fp_env.h"
@@ -39,9 +37,8 @@ static double conv_work(const npc_conv_geometry *g)
 
 void *npc_shared_workspace(npc_conv_problem *problem, int64_t size)
 {
-    void *memory = NULL;
-    if (posix_memalign(&memory, NPC_CACHE_LINE, (size_t)npc_max(size, 1)) != 0) return NULL;
-    problem->shared_bytes += size;
+    void *memory = npc_recycle_take((size_t)npc_max(size, 1));
+    if (memory) problem->shared_bytes += size;
     return memory;
 }
 

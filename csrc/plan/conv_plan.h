@@ -86,7 +86,7 @@ NPC_INLINE double npc_count(const int64_t size[NPC_SPATIAL])
 double npc_conv_flops(const npc_conv_geometry *geometry);
 
 /* Shared workspace: `size` bytes, aligned, counted in problem->shared_bytes; NULL if there are
- * none. free() releases it. */
+ * none. npc_recycle_give releases it. */
 void *npc_shared_workspace(npc_conv_problem *problem, int64_t size);
 
 #endif
