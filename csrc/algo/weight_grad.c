@@ -394,9 +394,13 @@ enum {
     KERNELS,    /* calls of UK3 */
     RUNS,       /* that they go through */
     RESULTS,    /* elements */
-    UNFIT       /* multiply-adds, where dot products are taken instead */
+    UNFIT,      /* multiply-adds, where dot products are taken instead */
+    COLD        /* results, where they are too many to be near */
 };
-_Static_assert(NPC_WEIGHT_GRAD_ONCE == (1u << CALL | 1u << RESULTS), "what a call counts once");
+_Static_assert(NPC_WEIGHT_GRAD_ONCE == (1u << CALL | 1u << RESULTS | 1u << COLD),
+               "what a call counts once");
+
+#define NEAR_BYTES 1e6
 
 void npc_weight_grad_features(const npc_conv_problem *problem, double *feature)
 {
@@ -438,4 +442,5 @@ void npc_weight_grad_features(const npc_conv_problem *problem, double *feature)
     feature[KERNELS] = calls * (double)j.blocks;
     feature[RUNS] = calls * (j.taps == 1 && !j.padded ? chains : lines * (double)j.column_parts);
     feature[RESULTS] = (double)g.out_channels * (double)npc_conv_depth(&g);
+    if (feature[RESULTS] * (double)j.size > NEAR_BYTES) feature[COLD] = feature[RESULTS];
 }

@@ -81,7 +81,7 @@ void npc_winograd_transform_products(const npc_winograd_job *j, const npc_winogr
 
 /* The weight gradient, for a view of the forward convolution; and what it counts, the features that
  * a call counts once as bits. */
-#define NPC_WINOGRAD_WEIGHT_GRAD_ONCE 0x181u
+#define NPC_WINOGRAD_WEIGHT_GRAD_ONCE 0x381u
 npc_status npc_winograd_weight_grad(npc_conv_problem *problem, const npc_winograd_view *view);
 void npc_winograd_weight_grad_features(const npc_conv_problem *problem,
                                        const npc_winograd_view *view, double *feature);

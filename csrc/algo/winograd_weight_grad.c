@@ -270,10 +270,14 @@ enum {
     RUNS,       /* of tiles, for each vector of channels */
     KERNELS,    /* calls of UK3 */
     RESULTS,    /* vectors of sums transformed to the taps */
-    WEIGHTS     /* elements of them */
+    WEIGHTS,    /* elements of them */
+    COLD        /* likewise, where they are too many to be near */
 };
-_Static_assert(NPC_WINOGRAD_WEIGHT_GRAD_ONCE == (1u << CALL | 1u << RESULTS | 1u << WEIGHTS),
+_Static_assert(NPC_WINOGRAD_WEIGHT_GRAD_ONCE ==
+                   (1u << CALL | 1u << RESULTS | 1u << WEIGHTS | 1u << COLD),
                "what a call counts once");
+
+#define NEAR_BYTES 1e6
 
 void npc_winograd_weight_grad_features(const npc_conv_problem *problem,
                                        const npc_winograd_view *view, double *feature)
@@ -305,4 +309,5 @@ void npc_winograd_weight_grad_features(const npc_conv_problem *problem,
                        ceil(rows / view->kernels->max_rows[j.w.tile_vecs]);
     feature[RESULTS] = groups * points * rows * vectors;
     feature[WEIGHTS] = groups * rows * (double)npc_group_in(&g) * (double)j.taps;
+    if (feature[WEIGHTS] * (double)j.w.size > NEAR_BYTES) feature[COLD] = feature[WEIGHTS];
 }
