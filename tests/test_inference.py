@@ -9,17 +9,28 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from fused_nets import NETS, Twice, conv, images
+from fused_nets import NETS, RNG, Twice, conv, images, norm
 
 from npconv.inference import Session
 from npconv.inference import operations as op
 from npconv.layers import (
+    ELU,
+    AdaptiveAvgPool2d,
+    AvgPool2d,
     Concat,
     Container,
+    Flatten,
+    Identity,
+    Layer,
+    LeakyReLU,
+    Linear,
     MaxPool2d,
     ReLU,
+    ReLU6,
     Residual,
     Sequential,
+    Sigmoid,
+    Tanh,
 )
 from npconv.models import summary
 
@@ -186,3 +197,43 @@ def test_summary_counts() -> None:
     assert dense.rows[-2].output_shape == (1, 10, 6, 6)
     assert all(row.parameters == 0 for row in dense.rows if row.kind == "DenseBlock")
     assert sum(row.parameters for row in dense.rows) == dense.parameters
+
+
+@pytest.mark.parametrize("batch", [0, 3])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        MaxPool2d(3, 2, 1),
+        AvgPool2d(3, 2, 1),
+        AdaptiveAvgPool2d((2, 3)),
+        Residual(Identity(), activation=LeakyReLU(0.1)),
+        norm(4),
+        Sequential(ELU(0.7), Sigmoid(), Tanh(), ReLU(), ReLU6(), LeakyReLU(0.1)),
+        Sequential(Flatten(), Linear(4 * 36, 5, rng=RNG), LeakyReLU(0.1)),
+    ],
+    ids=["max", "average", "adaptive", "add", "affine", "elementwise", "linear"],
+)
+def test_steps_that_skip_checks_take_any_array(layer: Layer, batch: int) -> None:
+    x = images(batch)
+    net = Sequential(layer).eval()
+    expected = net.forward(x)
+    raw = np.empty(x.nbytes + 1, np.uint8)
+    misaligned = raw[1:].view(x.dtype).reshape(x.shape)
+    misaligned[...] = x
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    fused = net.fuse().forward(x)
+    close(fused, expected)
+    for form in (
+        misaligned,
+        frozen,
+        x.astype(">f4"),
+        np.asfortranarray(x),
+        np.ascontiguousarray(x[:, :, ::-1])[:, :, ::-1],
+        np.repeat(x, 2, axis=3)[..., ::2],
+    ):
+        np.testing.assert_array_equal(net.forward(form), fused)
+    np.testing.assert_allclose(net.forward(x.astype(np.float16)), expected, rtol=0, atol=0.01)
+    np.testing.assert_allclose(
+        net.forward(x.astype(np.int32)), net.forward(np.trunc(x).astype("f8"))
+    )

@@ -19,7 +19,14 @@ from npconv import checks, functional
 from npconv.checks import Array
 from npconv.functional.convolution_calls import forward_again
 from npconv.functional.explainable import EXPLAINABLE
-from npconv.geometry import ConvGeometry, conv_geometry, pool_geometry
+from npconv.functional.pooling_calls import counting
+from npconv.geometry import (
+    ConvGeometry,
+    PoolGeometry,
+    adaptive_geometry,
+    conv_geometry,
+    pool_geometry,
+)
 from npconv.layers.layer import Layer
 from npconv.runtime import native, options
 
@@ -41,6 +48,15 @@ class Site:
     def like(self, value: int) -> Array:
         """Return an array of a value's shape and dtype that takes no memory."""
         return np.broadcast_to(np.zeros((), self.dtype), self.shapes[value])
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the C core takes this dtype as it is.
+
+        Public functions check their arguments, which takes longer than a small layer. Steps whose
+        operation checks shapes and options beforehand go past them where this holds.
+        """
+        return self.dtype in (np.float32, np.float64)
 
 
 class Operation:
@@ -144,11 +160,11 @@ class Affine(Operation):
         scale, shift = self.scale.astype(np.float64), self.shift.astype(np.float64)
         mean, variance = np.zeros(len(scale)), np.ones(len(scale))
         name, slope = checks.activation(self.activation)
-        (x,) = site.inputs
+        (x,), batch_norm, how = site.inputs, native.batch_norm, options()
 
         def run(memory: Memory) -> None:
-            native.batch_norm(
-                memory[x], scale, shift, mean, variance, memory[output], 0.0, False, options(),
+            batch_norm(
+                memory[x], scale, shift, mean, variance, memory[output], 0.0, False, how,
                 name, slope,
             )  # fmt: skip
 
@@ -179,7 +195,25 @@ class FullyConnected(Operation):
             functional.linear, self.weight, self.bias, self.activation
         )  # fmt: skip
         (x,) = site.inputs
-        return lambda memory: linear(memory[x], weight, bias, activation, out=memory[output])
+
+        def run_checked(memory: Memory) -> None:
+            linear(memory[x], weight, bias, activation, out=memory[output])
+
+        if not site.is_native or len(site.shapes[x]) != 2:
+            return run_checked
+        native_linear, how = native.linear, options()
+        name, slope = checks.activation(activation)
+        matrix = checks.settled(weight, site.dtype)
+        offsets = None if bias is None else checks.settled(bias, site.dtype)
+
+        def run(memory: Memory) -> None:
+            flags = memory[x].flags
+            if flags.c_contiguous and flags.aligned:
+                native_linear(memory[x], matrix, offsets, memory[output], name, slope, how)
+            else:
+                run_checked(memory)
+
+        return run
 
 
 @dataclass(eq=False)
@@ -196,9 +230,13 @@ class MaxPool(Operation):
         return pool_geometry(2, shapes[0], *self.geometry).output_shape
 
     def step(self, site: Site) -> Step:
-        output = site.output
-        max_pool2d, geometry, (x,) = functional.max_pool2d, self.geometry, site.inputs
-        return lambda memory: max_pool2d(memory[x], *geometry, out=memory[output])
+        output, (x,) = site.output, site.inputs
+        if site.is_native:
+            geometry = pool_geometry(2, site.shapes[x], *self.geometry)
+            pool, how = native.max_pool_forward, options()
+            return lambda memory: pool(geometry, memory[x], memory[output], None, "flat", how)
+        max_pool2d, arguments = functional.max_pool2d, self.geometry
+        return lambda memory: max_pool2d(memory[x], *arguments, out=memory[output])
 
 
 @dataclass(eq=False)
@@ -222,9 +260,14 @@ class AveragePool(Operation):
         return pool_geometry(2, shapes[0], kernel, stride, padding, 1, ceil_mode).output_shape
 
     def step(self, site: Site) -> Step:
-        output = site.output
-        avg_pool2d, geometry, (x,) = functional.avg_pool2d, self.geometry, site.inputs
-        return lambda memory: avg_pool2d(memory[x], *geometry, out=memory[output])
+        output, (x,) = site.output, site.inputs
+        if site.is_native:
+            kernel, stride, padding, ceil_mode, *counted = self.geometry
+            rule = counting(*counted)
+            geometry = pool_geometry(2, site.shapes[x], kernel, stride, padding, 1, ceil_mode)
+            return _mean(geometry, rule, x, output)
+        avg_pool2d, arguments = functional.avg_pool2d, self.geometry
+        return lambda memory: avg_pool2d(memory[x], *arguments, out=memory[output])
 
 
 @dataclass(eq=False)
@@ -244,9 +287,17 @@ class AdaptiveAveragePool(Operation):
         return (*shapes[0][:2], *[side if size is None else size for size, side in sides])
 
     def step(self, site: Site) -> Step:
-        output = site.output
-        pool, size, (x,) = functional.adaptive_avg_pool2d, self.output_size, site.inputs
+        output, (x,) = site.output, site.inputs
+        if site.is_native:
+            geometry = adaptive_geometry(2, site.shapes[x], self.output_size)
+            return _mean(geometry, (False, 0.0), x, output)
+        pool, size = functional.adaptive_avg_pool2d, self.output_size
         return lambda memory: pool(memory[x], size, out=memory[output])
+
+
+def _mean(geometry: PoolGeometry, rule: tuple[bool, float], x: int, output: int) -> Step:
+    pool, how = native.avg_pool, options()
+    return lambda memory: pool(geometry, False, *rule, memory[x], memory[output], how)
 
 
 @dataclass(eq=False)
@@ -300,24 +351,35 @@ class Add(Operation):
         return shapes[0]
 
     def step(self, site: Site) -> Step:
-        output = site.output
-        add, activation, (a, b) = functional.add, self.activation, site.inputs
+        output, (a, b) = site.output, site.inputs
+        if site.is_native and len(site.shapes[a]) <= 5:
+            activate, how = native.activate, options()
+            name, slope = checks.activation(self.activation)
+            return lambda memory: activate(name, slope, memory[a], memory[b], memory[output], how)
+        add, activation = functional.add, self.activation
         return lambda memory: add(memory[a], memory[b], activation, out=memory[output])
 
 
 @dataclass(eq=False)
 class Elementwise(Operation):
-    """A function ``f(x, out=)`` of each element; its activation's name if that can be fused."""
+    """A function ``f(x, out=)`` of each element.
+
+    With its activation's name if that can be fused, and name and slope as the C core takes them.
+    """
 
     function: Callable[..., object]
     activation: Activation = None
+    core: tuple[str, float] | None = None
 
     fills_slices = True
     replaces = 0
 
     def step(self, site: Site) -> Step:
-        output = site.output
-        function, (x,) = self.function, site.inputs
+        output, (x,) = site.output, site.inputs
+        if self.core is not None and site.is_native and len(site.shapes[x]) <= 5:
+            activate, how, (name, slope) = native.activate, options(), self.core
+            return lambda memory: activate(name, slope, memory[x], None, memory[output], how)
+        function = self.function
         return lambda memory: function(memory[x], out=memory[output])
 
 

@@ -168,31 +168,33 @@ def _batch_norm2d(layer: layers.BatchNorm2d, graph: Graph, x: int, path: str) ->
 
 @traces(layers.ReLU)
 def _relu(layer: layers.ReLU, graph: Graph, x: int, path: str) -> int:
-    return graph.add(op.Elementwise(functional.relu, "relu"), [x], path)
+    return graph.add(op.Elementwise(functional.relu, "relu", ("relu", 0.0)), [x], path)
 
 
 @traces(layers.ReLU6)
 def _relu6(layer: layers.ReLU6, graph: Graph, x: int, path: str) -> int:
-    return graph.add(op.Elementwise(functional.relu6, "relu6"), [x], path)
+    return graph.add(op.Elementwise(functional.relu6, "relu6", ("relu6", 0.0)), [x], path)
 
 
 @traces(layers.LeakyReLU)
 def _leaky_relu(layer: layers.LeakyReLU, graph: Graph, x: int, path: str) -> int:
     slope = layer._slope
     function = partial(functional.leaky_relu, slope=slope)
-    return graph.add(op.Elementwise(function, ("leaky_relu", slope)), [x], path)
+    named = ("leaky_relu", slope)
+    return graph.add(op.Elementwise(function, named, named), [x], path)
 
 
 @traces(layers.ELU)
 def _elu(layer: layers.ELU, graph: Graph, x: int, path: str) -> int:
-    return graph.add(op.Elementwise(partial(functional.elu, alpha=layer._alpha)), [x], path)
+    function = partial(functional.elu, alpha=layer._alpha)
+    return graph.add(op.Elementwise(function, core=("elu", layer._alpha)), [x], path)
 
 
 @traces(layers.Sigmoid)
 def _sigmoid(layer: layers.Sigmoid, graph: Graph, x: int, path: str) -> int:
-    return graph.add(op.Elementwise(functional.sigmoid), [x], path)
+    return graph.add(op.Elementwise(functional.sigmoid, core=("sigmoid", 0.0)), [x], path)
 
 
 @traces(layers.Tanh)
 def _tanh(layer: layers.Tanh, graph: Graph, x: int, path: str) -> int:
-    return graph.add(op.Elementwise(functional.tanh), [x], path)
+    return graph.add(op.Elementwise(functional.tanh, core=("tanh", 0.0)), [x], path)
