@@ -14,11 +14,13 @@
 #include "tile.h"
 
 enum {
-    SHORT_PLANE = 64, /* pixels: smaller planes are joined */
-    JOINED = 1024,    /* elements of a segment of joined planes */
-    SEGMENT = 4096,   /* likewise of a large plane */
-    PART = 64 * 1024, /* elements of a part, at least */
-    CHANNELS = 16,    /* taken at once where a pixel's channels follow each other */
+    SHORT_PLANE = 64,  /* pixels: smaller planes are joined to be summed */
+    TINY_PLANE = 4,    /* likewise to be used only, where the order of sums is no matter */
+    JOINED = 1024,     /* elements of a segment of joined planes */
+    SEGMENT = 4096,    /* likewise of a large plane */
+    PART = 64 * 1024,  /* elements of a part, at least */
+    CHANNELS = 16,     /* taken at once where a pixel's channels follow each other */
+    PIECE = 16 * 1024, /* elements of a thread's piece, where it is whole channels */
     FUSED_BYTES = 1 << 20
 };
 
@@ -30,6 +32,7 @@ typedef struct job {
     int64_t segments, a_plane; /* in all, and of a plane; 0: planes are joined */
     int64_t parts, part_segments;
     int64_t block, blocks; /* channels taken at once, and such blocks */
+    int64_t piece_blocks;  /* of a thread's piece */
     double *sums;          /* [channel][part][2] */
     int needs_sums;
 } job;
@@ -185,9 +188,8 @@ static void apply_part(const job *j, int64_t block, int64_t part, char *scratch)
     }
 }
 
-static npc_status whole_block(void *context, int64_t block, void *scratch)
+static void whole_block(const job *j, int64_t block, void *scratch)
 {
-    const job *j = context;
     const int64_t end = npc_min((block + 1) * j->block, j->arrays->channels);
     if (j->needs_sums) {
         for (int64_t part = 0; part < j->parts; part++) sum_part(j, block, part, scratch);
@@ -195,6 +197,14 @@ static npc_status whole_block(void *context, int64_t block, void *scratch)
     }
     for (int64_t part = 0; j->arrays->to.data && part < j->parts; part++)
         apply_part(j, block, part, scratch);
+}
+
+static npc_status whole_piece(void *context, int64_t piece, void *scratch)
+{
+    const job *j = context;
+    const int64_t last = npc_min((piece + 1) * j->piece_blocks, j->blocks);
+    for (int64_t block = piece * j->piece_blocks; block < last; block++)
+        whole_block(j, block, scratch);
     return NPC_OK;
 }
 
@@ -217,7 +227,7 @@ static void plan(job *j)
     const npc_norm_arrays *a = j->arrays;
     const int64_t pixels = npc_volume(a->extent);
     j->total = a->batch * pixels;
-    if (pixels < SHORT_PLANE) {
+    if (pixels < (j->needs_sums ? SHORT_PLANE : TINY_PLANE)) {
         j->segments = npc_ceil_div(j->total, JOINED);
         j->part_segments = PART / JOINED;
     } else {
@@ -228,6 +238,7 @@ static void plan(job *j)
     j->parts = npc_ceil_div(j->segments, j->part_segments);
     j->block = j->x.channels_last ? CHANNELS : 1;
     j->blocks = npc_ceil_div(a->channels, j->block);
+    j->piece_blocks = npc_ceil_div(PIECE, j->total * j->block);
 }
 
 static npc_status run(job *j, npc_team *team)
@@ -236,7 +247,8 @@ static npc_status run(job *j, npc_team *team)
     const size_t scratch = 3 * npc_round_up((size_t)(j->block * SEGMENT * j->size), 64);
     const int64_t operands = a->grad.data ? 2 : 1;
     if (j->total * j->block * j->size * operands <= FUSED_BYTES)
-        return npc_parallel_for(team, j->blocks, scratch, whole_block, j);
+        return npc_parallel_for(team, npc_ceil_div(j->blocks, j->piece_blocks), scratch,
+                                whole_piece, j);
     if (j->needs_sums) {
         const npc_status status =
             npc_parallel_for(team, j->blocks * j->parts, scratch, sum_piece, j);
@@ -262,7 +274,7 @@ npc_status npc_batch_norm(const npc_norm_arrays *arrays, npc_dtype dtype,
     j.x = npc_pixels_of(&arrays->x, arrays->extent, dtype);
     if (arrays->grad.data) j.grad = npc_pixels_of(&arrays->grad, arrays->extent, dtype);
     if (arrays->to.data) j.to = npc_pixels_of(&arrays->to, arrays->extent, dtype);
-    plan(&j);
+    if (npc_volume(arrays->extent) > 0 && arrays->batch > 0) plan(&j);
     npc_team team = npc_make_team(options, 16.0 * (double)j.total * (double)arrays->channels);
     npc_status done = NPC_OK;
     if (j.total > 0 && arrays->channels > 0) {

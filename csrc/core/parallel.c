@@ -19,6 +19,9 @@
  * below this much work, 0.1 ms, one thread is safer. */
 #define SERIAL_FLOPS 8e6
 #define POLL_NANOSECONDS 20000000
+/* Where pieces are many the clock is read every few of them: that takes as long as a small one. */
+#define MANY_PIECES 64
+#define PIECES_A_LOOK 8
 
 static atomic_int default_threads; /* 0: not set yet */
 
@@ -131,14 +134,15 @@ static void work(loop *l, int caller)
     }
     const npc_fp_env env = npc_fp_enter();
     const int poll = caller && l->interrupted;
+    const int64_t look = l->pieces < MANY_PIECES ? 1 : PIECES_A_LOOK;
     int64_t asked = poll ? now() : 0;
-    for (;;) {
+    for (int64_t done = 1;; done++) {
         const int64_t piece = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
         if (piece >= l->pieces) break;
         if (atomic_load_explicit(&l->status, memory_order_relaxed) != NPC_OK) break;
         const npc_status status = l->task(l->context, piece, scratch);
         if (status != NPC_OK) stop(l, status);
-        if (poll && now() - asked > POLL_NANOSECONDS) {
+        if (poll && done % look == 0 && now() - asked > POLL_NANOSECONDS) {
             if (l->interrupted()) stop(l, NPC_INTERRUPTED);
             asked = now();
         }
