@@ -8,10 +8,11 @@
 #include "../plan/simple_plan.h"
 
 enum {
-    DOT_BYTES = 4096, /* of a row, in a block of depth */
-    DOT_ROWS = 128,   /* of x in a piece: they stay in L2 for a block of depth */
-    DOT_OUTPUTS = 96, /* likewise */
-    FEW_ROWS = 4      /* the weight streams through, row by row */
+    DOT_BYTES = 4096,   /* of a row, in a block of depth */
+    DOT_ROWS = 128,     /* of x in a piece: they stay in L2 for a block of depth */
+    DOT_OUTPUTS = 96,   /* likewise */
+    FEW_ROWS = 4,       /* the weight streams through, row by row */
+    FLOPS_A_WEIGHT = 24 /* what takes as long as to read one */
 };
 
 typedef struct linear_job {
@@ -85,8 +86,9 @@ npc_status npc_linear(const npc_linear_arrays *arrays, npc_dtype dtype, const np
     j.depth_block = DOT_BYTES / j.size;
     j.row_parts = npc_ceil_div(arrays->rows, DOT_ROWS);
     j.output_parts = npc_ceil_div(arrays->outputs, DOT_OUTPUTS);
-    npc_team team = npc_make_team(options, 2.0 * (double)arrays->rows * (double)arrays->inputs *
-                                               (double)arrays->outputs);
+    const double flops = (double)npc_max(2 * arrays->rows, FLOPS_A_WEIGHT);
+    npc_team team =
+        npc_make_team(options, flops * (double)arrays->inputs * (double)arrays->outputs);
     const npc_status done =
         npc_parallel_for(&team, j.row_parts * j.output_parts, 0, linear_piece, &j);
     npc_simple_info(info, "linear", j.kernels, &team);

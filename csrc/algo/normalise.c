@@ -21,7 +21,8 @@ enum {
     PART = 64 * 1024,  /* elements of a part, at least */
     CHANNELS = 16,     /* taken at once where a pixel's channels follow each other */
     PIECE = 16 * 1024, /* elements of a thread's piece, where it is whole channels */
-    FUSED_BYTES = 1 << 20
+    FUSED_BYTES = 1 << 20,
+    FLOPS_AN_ELEMENT = 40 /* what takes as long as to read and write one */
 };
 
 typedef struct job {
@@ -275,7 +276,8 @@ npc_status npc_batch_norm(const npc_norm_arrays *arrays, npc_dtype dtype,
     if (arrays->grad.data) j.grad = npc_pixels_of(&arrays->grad, arrays->extent, dtype);
     if (arrays->to.data) j.to = npc_pixels_of(&arrays->to, arrays->extent, dtype);
     if (npc_volume(arrays->extent) > 0 && arrays->batch > 0) plan(&j);
-    npc_team team = npc_make_team(options, 16.0 * (double)j.total * (double)arrays->channels);
+    npc_team team =
+        npc_make_team(options, FLOPS_AN_ELEMENT * (double)j.total * (double)arrays->channels);
     npc_status done = NPC_OK;
     if (j.total > 0 && arrays->channels > 0) {
         j.sums = malloc((size_t)(arrays->channels * j.parts) * 2 * sizeof *j.sums);

@@ -9,6 +9,8 @@
 #include "../plan/simple_plan.h"
 #include "window_sum_job.h"
 
+#define FLOPS_AN_ELEMENT 40.0 /* what takes as long as to read one and share out its sum */
+
 /* Lists the terms of windows at even steps; returns 0 if they go by table instead. */
 static int list_terms(npc_sum_job *j)
 {
@@ -145,7 +147,7 @@ npc_status npc_window_sum_set(npc_window_sum *sum, const npc_pool_geometry *g, i
 npc_status npc_window_sum_run(const npc_window_sum *sum, const char *operation,
                               const npc_options *options, npc_plan_info *info)
 {
-    double work = 4.0 * (double)sum->batch * (double)sum->channels;
+    double work = FLOPS_AN_ELEMENT * (double)sum->batch * (double)sum->channels;
     for (int i = 0; i < NPC_SPATIAL; i++)
         work *= (double)npc_max(sum->axis[i].target, sum->axis[i].source);
     npc_team team = npc_make_team(options, work);
