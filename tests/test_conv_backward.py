@@ -210,6 +210,28 @@ def test_bands_and_blocks_of_columns(layer: str, dtype: str) -> None:
         del options["num_threads"]
 
 
+# Threads share the input channels of a weight gradient whose pixels are picked one by one.
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_weight_gradient_of_picked_pixels(kernel: int, dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    x = rng.integers(-9, 10, (1, 530 // kernel, 20, 21)).astype(dtype)
+    shape = (90, 530 // kernel, kernel, kernel)
+    settings = {"stride": 2, "dilation": 2}
+    y = reference.conv2d(x, np.zeros(shape, dtype), **settings)
+    grad = rng.integers(-9, 10, y.shape).astype(dtype)
+    right = reference.conv2d_weight_grad(grad, x, shape, **settings)
+    numbers = rng.standard_normal(y.shape).astype(dtype)
+    for isa in ISAS:
+        options: dict[str, Any] = {**settings, "algorithm": "direct", "isa": isa}
+        one = npconv.conv2d_weight_grad(numbers, x, shape, **options, num_threads=1)
+        for threads in (2, 3, 7):
+            options["num_threads"] = threads
+            assert_same_values(npconv.conv2d_weight_grad(grad, x, shape, **options), right)
+            many = npconv.conv2d_weight_grad(numbers, x, shape, **options)
+            assert_same_bits(many, one, f"{isa}, {threads} threads")
+
+
 @given(conv_cases(largest_channels=2, largest_size=8), st.tuples(*[st.booleans()] * 3))
 def test_needs_chooses_the_gradients(case: ConvCase, needs: tuple[bool, bool, bool]) -> None:
     grad, x, weight = arguments(case, integers=True)

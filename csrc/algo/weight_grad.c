@@ -25,6 +25,7 @@ enum {
     CHAIN = 128, /* pixels that are summed in one chain, about */
     WANTED_PIECES = 16,
     PIECES_PER_THREAD = 8,
+    NARROW_VECTORS = 3, /* of lanes that a piece has at least, if there are as many */
     MAX_PARTS = 16,
     PART_PIXELS = 512 /* that repay a partial sum */
 };
@@ -318,21 +319,36 @@ static int plan(npc_weight_grad_job *j)
     return 1;
 }
 
-/* What does not show in the bits: more parts where there are more threads, and memory. */
+/* More parts where there are more threads: of rows, but each of those fills the panel for itself,
+ * so of lanes where that takes long, its pixels being picked one by one. */
+static void plan_threads(npc_weight_grad_job *j)
+{
+    const npc_conv_geometry *g = j->problem->geometry;
+    const int64_t vectors = npc_ceil_div(j->channels, j->lanes);
+    const int64_t threads = j->problem->team->threads;
+    const int64_t pieces = g->groups * g->kernel[0] * j->parts * j->channel_parts;
+
+    if (threads > 1 && pieces * j->unit_parts < threads * PIECES_PER_THREAD) {
+        const int64_t wanted = npc_ceil_div(threads * PIECES_PER_THREAD, pieces);
+        const int picked = !j->padded && j->axis[1].step > 1;
+        const int64_t most = picked ? vectors / NARROW_VECTORS / j->channel_parts : 1;
+        const int64_t finer = npc_max(1, npc_min(most, npc_ceil_div(wanted, j->unit_parts)));
+        const int64_t rows = npc_min(npc_ceil_div(wanted, finer), j->units / NPC_MAX_ROWS);
+        j->channel_parts *= finer;
+        j->unit_parts = npc_max(j->unit_parts, rows);
+    }
+    j->channel_block = npc_ceil_div(vectors, j->channel_parts) * j->lanes;
+    j->unit_block = npc_ceil_div(j->units, j->unit_parts);
+}
+
+/* What does not show in the bits. */
 static void plan_memory(npc_weight_grad_job *j)
 {
     const npc_conv_geometry *g = j->problem->geometry;
     const npc_conv_arrays *arrays = j->problem->arrays;
     const npc_array *rows = j->padded ? &arrays->x : &arrays->y;
-    const int threads = j->problem->team->threads;
-    const int64_t pieces = g->groups * g->kernel[0] * j->channel_parts * j->parts;
-    const int64_t most = npc_max(1, j->units / NPC_MAX_ROWS);
 
-    if (threads > 1 && pieces * j->unit_parts < threads * PIECES_PER_THREAD) {
-        const int64_t wanted = npc_ceil_div(threads * PIECES_PER_THREAD, pieces);
-        j->unit_parts = npc_max(j->unit_parts, npc_min(most, wanted));
-    }
-    j->unit_block = npc_ceil_div(j->units, j->unit_parts);
+    plan_threads(j);
     const int follow = g->output[2] == 1 || rows->stride[4] == j->size;
     j->in_place = (!j->padded || j->pointwise) && npc_is_plain(rows, j->problem->dtype) &&
                   (follow || (npc_channels_follow(rows, j->problem->dtype, j->units) &&
