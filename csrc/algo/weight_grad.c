@@ -410,13 +410,9 @@ enum {
     KERNELS,    /* calls of UK3 */
     RUNS,       /* that they go through */
     RESULTS,    /* elements */
-    UNFIT,      /* multiply-adds, where dot products are taken instead */
-    COLD        /* results, where they are too many to be near */
+    UNFIT       /* multiply-adds, where dot products are taken instead */
 };
-_Static_assert(NPC_WEIGHT_GRAD_ONCE == (1u << CALL | 1u << RESULTS | 1u << COLD),
-               "what a call counts once");
-
-#define NEAR_BYTES 1e6
+_Static_assert(NPC_WEIGHT_GRAD_ONCE == (1u << CALL | 1u << RESULTS), "what a call counts once");
 
 void npc_weight_grad_features(const npc_conv_problem *problem, double *feature)
 {
@@ -444,7 +440,9 @@ void npc_weight_grad_features(const npc_conv_problem *problem, double *feature)
     const double row_blocks =
         (double)j.unit_parts * ceil((double)(j.unit_block * unit_rows) / most_rows);
     const double tiles = ceil(vectors / vecs), calls = groups * taps * tiles * row_blocks;
-    const double chains = ceil(lines / (double)j.chain_lines) * (double)j.column_parts;
+    /* Small images share a chain and a block, whose first sums count among the results. */
+    const double chains = lines / (double)j.chain_lines * (double)j.column_parts;
+    const double blocks = j.blocks > 1 ? (double)j.blocks : fmin(1, pixels / MOST_PIXELS);
     const double planes = (double)g.output[0] * (double)(j.line_parts * j.column_parts);
 
     feature[MULTIPLIES] = groups * taps * rows * vectors * pixels;
@@ -455,8 +453,7 @@ void npc_weight_grad_features(const npc_conv_problem *problem, double *feature)
     if (j.padded && !j.pointwise)
         feature[COPIED] = groups * (double)j.units * planes * (double)j.channel_parts *
                           npc_weight_grad_operand_pixels(&j, j.lines, j.columns);
-    feature[KERNELS] = calls * (double)j.blocks;
+    feature[KERNELS] = calls * blocks;
     feature[RUNS] = calls * (j.taps == 1 && !j.padded ? chains : lines * (double)j.column_parts);
     feature[RESULTS] = (double)g.out_channels * (double)npc_conv_depth(&g);
-    if (feature[RESULTS] * (double)j.size > NEAR_BYTES) feature[COLD] = feature[RESULTS];
 }

@@ -10,7 +10,7 @@
 npc_status npc_weight_grad(npc_conv_problem *problem);
 
 /* Bits of the features that a call counts once. */
-#define NPC_WEIGHT_GRAD_ONCE 0x501u
+#define NPC_WEIGHT_GRAD_ONCE 0x101u
 void npc_weight_grad_features(const npc_conv_problem *problem, double *feature);
 
 /* As dot products over pixels. `vector_loads`: whether panels may be packed by vector loads or row

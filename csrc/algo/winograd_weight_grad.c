@@ -277,7 +277,7 @@ _Static_assert(NPC_WINOGRAD_WEIGHT_GRAD_ONCE ==
                    (1u << CALL | 1u << RESULTS | 1u << WEIGHTS | 1u << COLD),
                "what a call counts once");
 
-#define NEAR_BYTES 1e6
+#define NEAR_BYTES 4e6
 
 void npc_winograd_weight_grad_features(const npc_conv_problem *problem,
                                        const npc_winograd_view *view, double *feature)
@@ -297,15 +297,17 @@ void npc_winograd_weight_grad_features(const npc_conv_problem *problem,
     const double points = (double)j.w.points, groups = (double)g.groups;
     const double rows = (double)npc_group_out(&g), vectors = (double)j.vectors;
     const double row_vectors = (double)j.row_vectors;
+    /* Small images share a block, whose first sums count among the results. */
+    const double blocks = j.w.blocks > 1 ? (double)j.w.blocks : fmin(1, tiles / BLOCK_TILES);
 
     feature[CALL] = 1;
     feature[MULTIPLIES] = groups * tiles * points * rows * vectors;
-    feature[SUMS] = groups * (double)j.w.blocks * points * rows * vectors;
+    feature[SUMS] = groups * blocks * points * rows * vectors;
     feature[INPUTS] = groups * tiles * points * vectors * (double)j.row_parts;
     feature[GRADS] = groups * tiles * points * row_vectors * (double)j.parts_of_lanes;
     feature[RUNS] = groups * (double)across->tiles * ceil((double)along->tiles / NPC_WINOGRAD_RUN) *
                     (vectors * (double)j.row_parts + row_vectors * (double)j.parts_of_lanes);
-    feature[KERNELS] = groups * (double)j.w.blocks * points * ceil(vectors / j.w.tile_vecs) *
+    feature[KERNELS] = groups * blocks * points * ceil(vectors / j.w.tile_vecs) *
                        ceil(rows / view->kernels->max_rows[j.w.tile_vecs]);
     feature[RESULTS] = groups * points * rows * vectors;
     feature[WEIGHTS] = groups * rows * (double)npc_group_in(&g) * (double)j.taps;
